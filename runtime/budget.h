@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The byte budget: the only gate of admission. Takes never wait; who wants to wait does so on the
+ * `changed` word and tries again.
+ *
+ * A thread caches credit, so that most takes touch only its own line; cached credit can be called
+ * back by any thread that finds the budget short.
+ *
+ *   limit = available + sum of cached credit + used
+ */
+#ifndef RT_BUDGET_H
+#define RT_BUDGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/world.h"
+
+struct rt_credit {              /* one per writing thread, cache-line sized */
+    _Atomic int64_t bytes;      /* owner takes, anybody may call back */
+    struct rt_credit *next;     /* in the budget's list, set once */
+    char pad[48];
+};
+
+struct rt_budget {
+    struct rt_world *world;
+    int64_t limit;
+    int64_t lump;                        /* how much credit a thread fetches at once */
+    _Atomic int64_t available;
+    _Atomic(struct rt_credit *) credits; /* push only, freed by their owner after deinit */
+    _Atomic uint32_t changed;            /* bumped when bytes come back and somebody waits */
+    _Atomic uint32_t waiters;
+};
+
+void rt_budget_init(struct rt_budget *budget, struct rt_world *world, int64_t limit);
+/* Asserts that everything came back. */
+void rt_budget_deinit(struct rt_budget *budget);
+/* Makes a credit known, once; it stays known until deinit. */
+void rt_budget_join(struct rt_budget *budget, struct rt_credit *credit);
+/* Takes through the thread's credit; calls back the others' before it answers false. */
+bool rt_budget_take(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes);
+/* Gives back from anywhere. */
+void rt_budget_give(struct rt_budget *budget, int64_t bytes);
+/* Bytes taken and not given back; cached credit is not counted. */
+int64_t rt_budget_used(const struct rt_budget *budget);
+/* Waits until a take of `bytes` has a chance; false at the deadline. Application threads only. */
+bool rt_budget_wait(struct rt_budget *budget, int64_t bytes, uint64_t deadline_ns);
+
+#endif
