@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Lookups in the table of errors. A switch per column: the compiler makes the index, and two rows
+ * with one number do not compile. */
+#include "actors/config/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { METADATA_KEEP = 0, METADATA_REFRESH = 1 };
+
+/* The switches look at the number, not at the enum, since any number is legal. */
+const char *sluice_code_name(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+    case number:                                                                                   \
+        return "SLUICE_" #name;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return "SLUICE_BROKER_UNRECOGNISED";
+    }
+}
+
+const char *sluice_code_text(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+    case number:                                                                                   \
+        return text;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return "unrecognised broker error";
+    }
+}
+
+sluice_class sluice_code_class(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+    case number:                                                                                   \
+        return SLUICE_CLASS_##class_name;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return SLUICE_CLASS_REFUSED;
+    }
+}
+
+enum sluice_attempt sluice_code_attempt(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+    case number:                                                                                   \
+        return SLUICE_ATTEMPT_##attempt;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return SLUICE_ATTEMPT_UNSURE;
+    }
+}
+
+bool sluice_code_refreshes_metadata(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+    case number:                                                                                   \
+        return METADATA_##metadata;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return false;
+    }
+}
+
+bool sluice_code_listed(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text) case number:
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool sluice_code_retriable(sluice_code code) {
+    return sluice_code_class(code) == SLUICE_CLASS_RETRIABLE;
+}
+
+char *sluice_code_describe(sluice_code code, char *buffer, size_t size) {
+    if (size > 0) {
+        (void)snprintf(buffer, size, "%s (%s, %d)", sluice_code_text(code), sluice_code_name(code),
+                       (int)code);
+    }
+    return buffer;
+}
+
+sluice_code sluice_error_set(sluice_error *error, sluice_code code, const char *format, ...) {
+    if (error != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(error->text, sizeof error->text, format, arguments);
+        va_end(arguments);
+        error->code = code;
+    }
+    return code;
+}
+
+sluice_code sluice_error_code(sluice_error *error, sluice_code code) {
+    return sluice_error_set(error, code, "%s", sluice_code_text(code));
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The columns of sluice/errors.def that only the producer itself needs, and making of errors. */
+#ifndef ACTORS_CONFIG_ERROR_H
+#define ACTORS_CONFIG_ERROR_H
+
+#include <stdbool.h>
+
+#include <sluice/error.h>
+
+/* What an attempt to produce that ended with a code tells about its batch. It speaks of that one
+ * attempt: a batch that was unsure before stays so unless it is WRITTEN. */
+enum sluice_attempt {
+    SLUICE_ATTEMPT_WRITTEN,
+    SLUICE_ATTEMPT_NOT,     /* this attempt did not write it */
+    SLUICE_ATTEMPT_UNSURE,  /* it may have */
+    SLUICE_ATTEMPT_NOTHING, /* the code is no end of an attempt */
+};
+
+/* Numbers that are not listed: UNSURE, and the metadata is kept. */
+enum sluice_attempt sluice_code_attempt(sluice_code code);
+bool sluice_code_refreshes_metadata(sluice_code code);
+/* False for numbers that are not in the table. */
+bool sluice_code_listed(sluice_code code);
+
+/* Fills `error`, which may be NULL, and returns `code`. One line; cut when it is too long. */
+sluice_code sluice_error_set(sluice_error *error, sluice_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* As above with the code's own text. */
+sluice_code sluice_error_code(sluice_error *error, sluice_code code);
+
+#endif
