@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test.h's doors, opened to Criterion. */
+#include "plain/failure.h"
+
+#include <stdarg.h>
+
+#include "test.h"
+
+void failure_report(const char *file, int line, const char *text) {
+    char alone[1024], whole[4096];
+    failure_say_alone(alone, sizeof alone, criterion_current_suite->name,
+                      criterion_current_test->name);
+    snprintf(whole, sizeof whole, "%s\n%s", text, alone);
+    struct criterion_assert_stats stats = {
+        .passed = false,
+        .file = file,
+        .line = (unsigned)line,
+        .message = whole,
+    };
+    criterion_send_assert(&stats);
+}
+
+void test_stop(void) {
+    criterion_abort_test();
+    abort();
+}
+
+void test_go_on(void) {
+    criterion_continue_test();
+}
+
+void test_skip(const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    criterion_skip_test("%s", text + 1);
+    abort();
+}
