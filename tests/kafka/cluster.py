@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A real Apache Kafka in KRaft mode on free ports of loopback, for as long as a Scratch lives."""
+import json
+import subprocess
+
+import kafka_jars
+from processes import Failure, free_ports, wait_until
+
+# Small and quick on two cores. Nothing is deleted by age: the records of the tests carry old
+# timestamps on purpose.
+SETTINGS = '''
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={folder}/data-{node}
+default.replication.factor={replicas}
+min.insync.replicas={replicas_min}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+num.network.threads=2
+num.io.threads=2
+broker.session.timeout.ms=4000
+broker.heartbeat.interval.ms=500
+group.initial.rebalance.delay.ms=0
+log.cleaner.enable=false
+log.retention.ms=-1
+auto.create.topics.enable=false
+'''
+START_ATTEMPTS_MAX = 3
+
+
+class Cluster:
+    """start() it, then use `bootstrap`. Node ids count from 1. kill() is kill -9; restart() comes
+    back on the same ports and data; settings are extra lines for server.properties."""
+
+    def __init__(self, scratch, version, nodes=1, settings=''):
+        self.scratch = scratch
+        self.version = version
+        self.node_ids = range(1, nodes + 1)
+        self.settings = settings
+        self.processes = {}
+
+    @property
+    def bootstrap(self):
+        return ','.join(f'127.0.0.1:{self.ports[node][0]}' for node in self.node_ids)
+
+    def start(self):
+        for attempt in range(1, START_ATTEMPTS_MAX + 1):
+            numbers = iter(free_ports(2 * len(self.node_ids)))
+            self.ports = {node: (next(numbers), next(numbers)) for node in self.node_ids}
+            self.format()
+            for node in self.node_ids:
+                self.launch(node)
+            try:
+                return self.wait_ready()
+            except Failure:
+                # Between our look and Kafka's, somebody else may have taken a port.
+                taken = any('Address already in use' in self.scratch.tail(self.log(node), 400)
+                            for node in self.node_ids)
+                if not taken or attempt == START_ATTEMPTS_MAX:
+                    raise
+                self.stop()
+
+    def format(self):
+        voters = ','.join(f'{node}@127.0.0.1:{self.ports[node][1]}' for node in self.node_ids)
+        replicas = min(3, len(self.node_ids))
+        for node in self.node_ids:
+            port, controller_port = self.ports[node]
+            self.properties(node).write_text(SETTINGS.format(
+                node=node, voters=voters, port=port, controller_port=controller_port,
+                folder=self.scratch.folder, replicas=replicas,
+                replicas_min=max(1, replicas - 1)) + self.settings)
+            self.scratch.run(self.java(
+                'kafka.tools.StorageTool', 'format', '--ignore-formatted',
+                '-t', 'c2x1aWNlLXRlc3RzLTAwMA', '-c', self.properties(node)))
+
+    def launch(self, node):
+        self.processes[node] = self.scratch.start(
+            self.java('kafka.Kafka', self.properties(node)), self.log(node))
+
+    def java(self, main_class, *arguments):
+        libraries = kafka_jars.jars(self.version)
+        return ['java', '-Xms256m', '-Xmx1g', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1',
+                '-Djava.awt.headless=true', f'-Dkafka.logs.dir={self.scratch.folder}',
+                *kafka_jars.logging_flags(self.version, 'broker'), '-cp', f'{libraries}/*',
+                main_class, *arguments]
+
+    def properties(self, node):
+        return self.scratch.folder / f'server-{node}.properties'
+
+    def log(self, node):
+        return f'broker-{node}.log'
+
+    def logs(self):
+        return '\n'.join(f'last lines of broker {node}:\n{self.scratch.tail(self.log(node))}'
+                         for node in self.node_ids)
+
+    def kill(self, node=1):
+        """kill -9: no flush, no goodbye."""
+        self.scratch.kill(self.processes[node])
+
+    def restart(self, node=1):
+        """Starts a killed node on its data; does not wait."""
+        self.launch(node)
+
+    def stop(self):
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                pass
+            self.scratch.kill(process)
+
+    def metadata(self):
+        """What kcat tells of the cluster, or None while it does not answer."""
+        asked = subprocess.run(['kcat', '-L', '-J', '-m', '2', '-b', self.bootstrap],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            return json.loads(asked.stdout) if asked.returncode == 0 else None
+        except ValueError:
+            return None
+
+    def wait_ready(self, topics=()):
+        """Until all nodes are members and every partition of `topics` has a leader."""
+        def ready():
+            metadata = self.metadata()
+            if not metadata or len(metadata['brokers']) < len(self.node_ids):
+                return False
+            known = {topic['topic']: topic['partitions'] for topic in metadata['topics']}
+            return all(known.get(topic) and all(partition['leader'] > 0
+                                                for partition in known[topic])
+                       for topic in topics)
+        wait_until(ready, f'Kafka {self.version} to be ready', alive=self.processes.values(),
+                   seen=self.logs)
+        return self
+
+    def create_topics(self, names, partitions, settings=''):
+        """`settings` is as in "max.message.bytes=2000000:retention.ms=-1"."""
+        replicas = min(3, len(self.node_ids))
+        wanted = []
+        for name in names:
+            suffix = f':{settings}' if settings else ''
+            wanted += ['--create', f'{name}:{partitions}:{replicas}{suffix}']
+        self.scratch.run(kafka_jars.java_command(
+            self.version, 'Topics', '--bootstrap', self.bootstrap, *wanted))
+        self.wait_ready(names)
