@@ -13,7 +13,7 @@
  *   release  compare-and-swap RUN -> 0; when it fails, mail came: queue again
  *
  * | who may call        | from where                                        |
- * | rt_actor_init       | anybody, before the actor is known to others      |
+ * | rt_actor_start      | anybody, before the actor is known to others      |
  * | rt_notify, rt_mark  | any thread that keeps the actor alive             |
  * | behaviour           | the executor, one worker at a time                |
  * | kind->gone          | the executor, once, when nobody can hold it       |
@@ -27,6 +27,7 @@
 
 struct rt_world;
 struct rt_actor;
+struct rt_timer;
 
 #define RT_RUN 1u
 #define RT_NOTIFIED 2u
@@ -69,7 +70,8 @@ struct rt_actor {
     uint32_t id; /* in order of start; stable between runs of one seed */
     const struct rt_actor_kind *kind;
     struct rt_world *world;
-    struct rt_actor *queue_next; /* executor's, while queued */
+    _Atomic(struct rt_actor *) queue_next; /* executor's, while queued or ending */
+    struct rt_timer *timers; /* executor's: every timer that was ever armed, to be let go of */
 };
 
 /* Counts the actor in. rt_world_destroy asserts that each one started has gone. */

@@ -24,14 +24,16 @@
 
 /* Embedded in the actor that owns it; arm and cancel only inside that actor's activation. Fires
  * once as rt_mark(actor, mark), never before its deadline. A cancelled timer may still have its
- * mark on the way: check the clock, not the mark. Moving a deadline later costs one store. */
+ * mark on the way: check the clock, not the mark. Moving a deadline later costs one store. Once
+ * armed, a timer's memory stays until its actor's `gone`. */
 struct rt_timer {
     struct rt_actor *actor;
     uint32_t mark;
-    uint32_t state;
+    _Atomic uint32_t state;         /* executor's */
     _Atomic uint64_t deadline_ns;   /* wanted; RT_FOREVER when not armed */
-    uint64_t scheduled_ns;          /* executor's: where it sits */
+    _Atomic uint64_t scheduled_ns;  /* executor's: where it sits */
     struct rt_timer *next, *previous;
+    struct rt_timer *sibling;       /* executor's: the next one in actor->timers */
     void *executor;                 /* executor's */
     struct { void *link[2]; } inbox;/* executor's: way from an activation to the wheel */
 };
