@@ -5,7 +5,7 @@
  * Normally this is Criterion: each test in a process of its own. Under a sanitizer it is a plain
  * runner in one process (tests/plain/), because Debian's Criterion 2.4.1 aborts under TSan and
  * passes a test that leaks under ASan. The names are the same: Test, TestSuite with .init, .fini,
- * .timeout (seconds), .disabled, .signal, .exit_code; cr_assert… stops the test, cr_expect… goes on.
+ * .timeout (seconds), .disabled, .signal, .exit_code; cr_assert… stops the test, cr_expect… not.
  *
  * The assertions are our own in both flavours: each operand is evaluated once, and a failure prints
  * both values, the place, and how to run the test alone. The last arguments may be a format literal
@@ -81,12 +81,14 @@ static inline struct test_value test_of_pointer(uintptr_t value) {
 /* Each prints one failure; TEST_STOP_ or TEST_GO_ON_ decides what follows. */
 __attribute__((cold, format(printf, 2, 3))) void test_failed(const struct test_place *place,
                                                              const char *format, ...);
-__attribute__((cold, format(printf, 4, 5))) void
-test_failed_values(const struct test_place *place, struct test_value seen,
-                   struct test_value expected, const char *format, ...);
-__attribute__((cold, format(printf, 4, 5))) void
-test_failed_strings(const struct test_place *place, const char *seen, const char *expected,
-                    const char *format, ...);
+__attribute__((cold, format(printf, 4, 5))) void test_failed_values(const struct test_place *place,
+                                                                    struct test_value seen,
+                                                                    struct test_value expected,
+                                                                    const char *format, ...);
+__attribute__((cold, format(printf, 4, 5))) void test_failed_strings(const struct test_place *place,
+                                                                     const char *seen,
+                                                                     const char *expected,
+                                                                     const char *format, ...);
 __attribute__((cold, format(printf, 5, 6))) void
 test_failed_bytes(const struct test_place *place, const void *seen, const void *expected,
                   size_t size, const char *format, ...);
@@ -107,16 +109,21 @@ bool test_strings_equal(const char *left, const char *right);
         }                                                                                          \
     } while (0)
 
+/* clang-format off */
+#define TEST_ANY_SIGN_(statement)                                                                  \
+    _Pragma("GCC diagnostic push")                                                                 \
+    _Pragma("GCC diagnostic ignored \"-Wsign-compare\"")                                           \
+    statement                                                                                      \
+    _Pragma("GCC diagnostic pop")
+/* clang-format on */
+
 /* The comma drops qualifiers, arrays and bit-fields before the type is taken. Signedness is the
  * test author's business here, as it is in Criterion. */
 #define TEST_COMPARE_(then, seen, operation, expected, ...)                                        \
     do {                                                                                           \
         __auto_type test_seen_ = ((void)0, (seen));                                                \
         __auto_type test_expected_ = ((void)0, (expected));                                        \
-        _Pragma("GCC diagnostic push")                                                             \
-        _Pragma("GCC diagnostic ignored \"-Wsign-compare\"")                                       \
-        bool test_holds_ = test_seen_ operation test_expected_;                                    \
-        _Pragma("GCC diagnostic pop")                                                              \
+        TEST_ANY_SIGN_(bool test_holds_ = test_seen_ operation test_expected_);                    \
         if (!test_holds_) {                                                                        \
             test_failed_values(TEST_PLACE_(#seen " " #operation " " #expected),                    \
                                TEST_VALUE_(test_seen_), TEST_VALUE_(test_expected_),               \
@@ -160,48 +167,48 @@ bool test_strings_equal(const char *left, const char *right);
     } while (0)
 
 /* clang-format off */
-#define cr_assert(condition, ...) TEST_THAT_(TEST_STOP_, condition, #condition, __VA_ARGS__)
-#define cr_expect(condition, ...) TEST_THAT_(TEST_GO_ON_, condition, #condition, __VA_ARGS__)
-#define cr_assert_not(condition, ...) TEST_THAT_(TEST_STOP_, !(condition), "not " #condition, __VA_ARGS__)
-#define cr_expect_not(condition, ...) TEST_THAT_(TEST_GO_ON_, !(condition), "not " #condition, __VA_ARGS__)
-#define cr_assert_fail(...) do { test_failed(TEST_PLACE_("must not get here"), " " __VA_ARGS__); TEST_STOP_; } while (0)
-#define cr_expect_fail(...) do { test_failed(TEST_PLACE_("must not get here"), " " __VA_ARGS__); TEST_GO_ON_; } while (0)
+#define cr_assert(c, ...) TEST_THAT_(TEST_STOP_, c, #c, __VA_ARGS__)
+#define cr_expect(c, ...) TEST_THAT_(TEST_GO_ON_, c, #c, __VA_ARGS__)
+#define cr_assert_not(c, ...) TEST_THAT_(TEST_STOP_, !(c), "not " #c, __VA_ARGS__)
+#define cr_expect_not(c, ...) TEST_THAT_(TEST_GO_ON_, !(c), "not " #c, __VA_ARGS__)
+#define cr_assert_fail(...) TEST_THAT_(TEST_STOP_, false, "must not get here", __VA_ARGS__)
+#define cr_expect_fail(...) TEST_THAT_(TEST_GO_ON_, false, "must not get here", __VA_ARGS__)
 #define cr_fail(...) cr_expect_fail(__VA_ARGS__)
 #define cr_fatal(...) cr_assert_fail(__VA_ARGS__)
 
-#define cr_assert_eq(seen, expected, ...) TEST_COMPARE_(TEST_STOP_, seen, ==, expected, __VA_ARGS__)
-#define cr_expect_eq(seen, expected, ...) TEST_COMPARE_(TEST_GO_ON_, seen, ==, expected, __VA_ARGS__)
-#define cr_assert_neq(seen, expected, ...) TEST_COMPARE_(TEST_STOP_, seen, !=, expected, __VA_ARGS__)
-#define cr_expect_neq(seen, expected, ...) TEST_COMPARE_(TEST_GO_ON_, seen, !=, expected, __VA_ARGS__)
-#define cr_assert_lt(seen, bound, ...) TEST_COMPARE_(TEST_STOP_, seen, <, bound, __VA_ARGS__)
-#define cr_expect_lt(seen, bound, ...) TEST_COMPARE_(TEST_GO_ON_, seen, <, bound, __VA_ARGS__)
-#define cr_assert_leq(seen, bound, ...) TEST_COMPARE_(TEST_STOP_, seen, <=, bound, __VA_ARGS__)
-#define cr_expect_leq(seen, bound, ...) TEST_COMPARE_(TEST_GO_ON_, seen, <=, bound, __VA_ARGS__)
-#define cr_assert_gt(seen, bound, ...) TEST_COMPARE_(TEST_STOP_, seen, >, bound, __VA_ARGS__)
-#define cr_expect_gt(seen, bound, ...) TEST_COMPARE_(TEST_GO_ON_, seen, >, bound, __VA_ARGS__)
-#define cr_assert_geq(seen, bound, ...) TEST_COMPARE_(TEST_STOP_, seen, >=, bound, __VA_ARGS__)
-#define cr_expect_geq(seen, bound, ...) TEST_COMPARE_(TEST_GO_ON_, seen, >=, bound, __VA_ARGS__)
+#define cr_assert_eq(a, b, ...) TEST_COMPARE_(TEST_STOP_, a, ==, b, __VA_ARGS__)
+#define cr_expect_eq(a, b, ...) TEST_COMPARE_(TEST_GO_ON_, a, ==, b, __VA_ARGS__)
+#define cr_assert_neq(a, b, ...) TEST_COMPARE_(TEST_STOP_, a, !=, b, __VA_ARGS__)
+#define cr_expect_neq(a, b, ...) TEST_COMPARE_(TEST_GO_ON_, a, !=, b, __VA_ARGS__)
+#define cr_assert_lt(a, b, ...) TEST_COMPARE_(TEST_STOP_, a, <, b, __VA_ARGS__)
+#define cr_expect_lt(a, b, ...) TEST_COMPARE_(TEST_GO_ON_, a, <, b, __VA_ARGS__)
+#define cr_assert_leq(a, b, ...) TEST_COMPARE_(TEST_STOP_, a, <=, b, __VA_ARGS__)
+#define cr_expect_leq(a, b, ...) TEST_COMPARE_(TEST_GO_ON_, a, <=, b, __VA_ARGS__)
+#define cr_assert_gt(a, b, ...) TEST_COMPARE_(TEST_STOP_, a, >, b, __VA_ARGS__)
+#define cr_expect_gt(a, b, ...) TEST_COMPARE_(TEST_GO_ON_, a, >, b, __VA_ARGS__)
+#define cr_assert_geq(a, b, ...) TEST_COMPARE_(TEST_STOP_, a, >=, b, __VA_ARGS__)
+#define cr_expect_geq(a, b, ...) TEST_COMPARE_(TEST_GO_ON_, a, >=, b, __VA_ARGS__)
 
-#define cr_assert_null(pointer, ...) TEST_COMPARE_(TEST_STOP_, pointer, ==, NULL, __VA_ARGS__)
-#define cr_expect_null(pointer, ...) TEST_COMPARE_(TEST_GO_ON_, pointer, ==, NULL, __VA_ARGS__)
-#define cr_assert_not_null(pointer, ...) TEST_COMPARE_(TEST_STOP_, pointer, !=, NULL, __VA_ARGS__)
-#define cr_expect_not_null(pointer, ...) TEST_COMPARE_(TEST_GO_ON_, pointer, !=, NULL, __VA_ARGS__)
+#define cr_assert_null(p, ...) TEST_COMPARE_(TEST_STOP_, p, ==, NULL, __VA_ARGS__)
+#define cr_expect_null(p, ...) TEST_COMPARE_(TEST_GO_ON_, p, ==, NULL, __VA_ARGS__)
+#define cr_assert_not_null(p, ...) TEST_COMPARE_(TEST_STOP_, p, !=, NULL, __VA_ARGS__)
+#define cr_expect_not_null(p, ...) TEST_COMPARE_(TEST_GO_ON_, p, !=, NULL, __VA_ARGS__)
 
-#define cr_assert_str_eq(seen, expected, ...) TEST_STRING_(TEST_STOP_, seen, ==, expected, __VA_ARGS__)
-#define cr_expect_str_eq(seen, expected, ...) TEST_STRING_(TEST_GO_ON_, seen, ==, expected, __VA_ARGS__)
-#define cr_assert_str_neq(seen, expected, ...) TEST_STRING_(TEST_STOP_, seen, !=, expected, __VA_ARGS__)
-#define cr_expect_str_neq(seen, expected, ...) TEST_STRING_(TEST_GO_ON_, seen, !=, expected, __VA_ARGS__)
-#define cr_assert_str_empty(seen, ...) TEST_STRING_(TEST_STOP_, seen, ==, "", __VA_ARGS__)
-#define cr_expect_str_empty(seen, ...) TEST_STRING_(TEST_GO_ON_, seen, ==, "", __VA_ARGS__)
-#define cr_assert_str_not_empty(seen, ...) TEST_STRING_(TEST_STOP_, seen, !=, "", __VA_ARGS__)
-#define cr_expect_str_not_empty(seen, ...) TEST_STRING_(TEST_GO_ON_, seen, !=, "", __VA_ARGS__)
+#define cr_assert_str_eq(a, b, ...) TEST_STRING_(TEST_STOP_, a, ==, b, __VA_ARGS__)
+#define cr_expect_str_eq(a, b, ...) TEST_STRING_(TEST_GO_ON_, a, ==, b, __VA_ARGS__)
+#define cr_assert_str_neq(a, b, ...) TEST_STRING_(TEST_STOP_, a, !=, b, __VA_ARGS__)
+#define cr_expect_str_neq(a, b, ...) TEST_STRING_(TEST_GO_ON_, a, !=, b, __VA_ARGS__)
+#define cr_assert_str_empty(a, ...) TEST_STRING_(TEST_STOP_, a, ==, "", __VA_ARGS__)
+#define cr_expect_str_empty(a, ...) TEST_STRING_(TEST_GO_ON_, a, ==, "", __VA_ARGS__)
+#define cr_assert_str_not_empty(a, ...) TEST_STRING_(TEST_STOP_, a, !=, "", __VA_ARGS__)
+#define cr_expect_str_not_empty(a, ...) TEST_STRING_(TEST_GO_ON_, a, !=, "", __VA_ARGS__)
 
-#define cr_assert_arr_eq(seen, expected, size, ...) TEST_BYTES_(TEST_STOP_, seen, ==, expected, size, __VA_ARGS__)
-#define cr_expect_arr_eq(seen, expected, size, ...) TEST_BYTES_(TEST_GO_ON_, seen, ==, expected, size, __VA_ARGS__)
-#define cr_assert_arr_neq(seen, expected, size, ...) TEST_BYTES_(TEST_STOP_, seen, !=, expected, size, __VA_ARGS__)
-#define cr_expect_arr_neq(seen, expected, size, ...) TEST_BYTES_(TEST_GO_ON_, seen, !=, expected, size, __VA_ARGS__)
-#define cr_assert_float_eq(seen, expected, epsilon, ...) TEST_NEAR_(TEST_STOP_, seen, expected, epsilon, __VA_ARGS__)
-#define cr_expect_float_eq(seen, expected, epsilon, ...) TEST_NEAR_(TEST_GO_ON_, seen, expected, epsilon, __VA_ARGS__)
+#define cr_assert_arr_eq(a, b, n, ...) TEST_BYTES_(TEST_STOP_, a, ==, b, n, __VA_ARGS__)
+#define cr_expect_arr_eq(a, b, n, ...) TEST_BYTES_(TEST_GO_ON_, a, ==, b, n, __VA_ARGS__)
+#define cr_assert_arr_neq(a, b, n, ...) TEST_BYTES_(TEST_STOP_, a, !=, b, n, __VA_ARGS__)
+#define cr_expect_arr_neq(a, b, n, ...) TEST_BYTES_(TEST_GO_ON_, a, !=, b, n, __VA_ARGS__)
+#define cr_assert_float_eq(a, b, e, ...) TEST_NEAR_(TEST_STOP_, a, b, e, __VA_ARGS__)
+#define cr_expect_float_eq(a, b, e, ...) TEST_NEAR_(TEST_GO_ON_, a, b, e, __VA_ARGS__)
 
 #define cr_skip_test(...) test_skip(" " __VA_ARGS__)
 #define cr_skip(...) test_skip(" " __VA_ARGS__)

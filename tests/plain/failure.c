@@ -15,9 +15,8 @@ struct text {
     size_t used;
 };
 
-__attribute__((format(printf, 2, 0))) static void text_add_list(struct text *text,
-                                                                const char *format,
-                                                                va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void
+text_add_list(struct text *text, const char *format, va_list arguments) {
     size_t room = sizeof text->bytes - text->used;
     int written = vsnprintf(text->bytes + text->used, room, format, arguments);
     if (written > 0) {
@@ -139,8 +138,9 @@ void test_failed_bytes(const struct test_place *place, const void *seen, const v
     size_t from = differs == size || differs < WINDOW_BYTES / 2 ? 0 : differs - WINDOW_BYTES / 2;
     struct text text;
     text_begin(&text, place);
-    text_add(&text, differs == size ? "\n  all %zu bytes are equal; from byte %zu:"
-                                    : "\n  first difference at byte %zu; from byte %zu:",
+    text_add(&text,
+             differs == size ? "\n  all %zu bytes are equal; from byte %zu:"
+                             : "\n  first difference at byte %zu; from byte %zu:",
              differs, from);
     text_add_window(&text, "expected", right, from, size);
     text_add_window(&text, "seen", left, from, size);

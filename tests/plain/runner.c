@@ -133,9 +133,8 @@ static void run_in_child(const struct plain_test *test, const struct plain_optio
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     bool died = WIFSIGNALED(status);
-    bool as_told = options->signal != 0
-                       ? died && WTERMSIG(status) == options->signal
-                       : !died && WEXITSTATUS(status) == options->exit_code;
+    bool as_told = options->signal != 0 ? died && WTERMSIG(status) == options->signal
+                                        : !died && WEXITSTATUS(status) == options->exit_code;
     if (child < 0 || !as_told) {
         struct test_place place = {__FILE__, __LINE__, "the test ends as it says"};
         test_failed(&place, " expected signal %d, exit %d; seen wait status 0x%x", options->signal,

@@ -136,8 +136,8 @@ static inline bool ck_pr_cas_ptr_value(void *target, void *expected, void *desir
 }
 
 static inline bool ck_pr_cas_ptr(void *target, void *expected, void *desired) {
-    return __atomic_compare_exchange_n((void **)target, &expected, desired, false,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n((void **)target, &expected, desired, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
 }
 
 #undef SHIM_FENCE
