@@ -109,21 +109,17 @@ bool test_strings_equal(const char *left, const char *right);
         }                                                                                          \
     } while (0)
 
-/* clang-format off */
-#define TEST_ANY_SIGN_(statement)                                                                  \
-    _Pragma("GCC diagnostic push")                                                                 \
-    _Pragma("GCC diagnostic ignored \"-Wsign-compare\"")                                           \
-    statement                                                                                      \
-    _Pragma("GCC diagnostic pop")
-/* clang-format on */
-
 /* The comma drops qualifiers, arrays and bit-fields before the type is taken. Signedness is the
  * test author's business here, as it is in Criterion. */
+/* clang-format off */
 #define TEST_COMPARE_(then, seen, operation, expected, ...)                                        \
     do {                                                                                           \
         __auto_type test_seen_ = ((void)0, (seen));                                                \
         __auto_type test_expected_ = ((void)0, (expected));                                        \
-        TEST_ANY_SIGN_(bool test_holds_ = test_seen_ operation test_expected_);                    \
+        _Pragma("GCC diagnostic push")                                                             \
+        _Pragma("GCC diagnostic ignored \"-Wsign-compare\"")                                       \
+        bool test_holds_ = test_seen_ operation test_expected_;                                    \
+        _Pragma("GCC diagnostic pop")                                                              \
         if (!test_holds_) {                                                                        \
             test_failed_values(TEST_PLACE_(#seen " " #operation " " #expected),                    \
                                TEST_VALUE_(test_seen_), TEST_VALUE_(test_expected_),               \
@@ -131,6 +127,7 @@ bool test_strings_equal(const char *left, const char *right);
             then;                                                                                  \
         }                                                                                          \
     } while (0)
+/* clang-format on */
 
 #define TEST_STRING_(then, seen, operation, expected, ...)                                         \
     do {                                                                                           \
