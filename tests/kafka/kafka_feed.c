@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Produces the records of kafka_records.h through libsluice's public surface, and checks that each
+ * is reported exactly once, in its topic, in the order of its partition. Exit status 0 only if all were persisted.
+ *
+ *   kafka_feed -b HOST:PORT [-s SEED] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
+ *              [-r REPORTS_FILE] [-X option=value]…
+ *
+ * Standard output is for the harness: "reports N" each time another tenth of the reports is in, and
+ * "P persisted, N not persisted, U unknown" at the end. REPORTS_FILE gets, for each index, 13 bytes
+ * in big endian: outcome (1), partition (4), offset (8), for the oracle to compare.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/kafka/kafka_records.h"
+
+enum { TOPICS_MAX = 64, PARTITIONS_MAX = 64, POLL_MAX = 1024, ENTRY_BYTES = 13 };
+enum { MISTAKES_TOLD_MAX = 10 };
+
+struct feed {
+    uint64_t seed;
+    uint64_t record_count;
+    const char *topic_prefix;
+    const char *reports_path;
+    uint32_t topic_count;
+    sluice_producer *producer;
+    sluice_topic *topics[TOPICS_MAX];
+    uint8_t *entries; /* ENTRY_BYTES for each index, as written to reports_path; outcome 0: none */
+    uint64_t newest[TOPICS_MAX][PARTITIONS_MAX]; /* 1 + the index last reported there; 0: none */
+    uint64_t reports;
+    uint64_t outcomes[4]; /* by sluice_outcome */
+    uint64_t mistakes;
+};
+
+static void give_up(const char *what, const char *why) {
+    fprintf(stderr, "kafka_feed: %s: %s\n", what, why);
+    exit(2);
+}
+
+static void mistake(struct feed *feed, uint64_t index, const char *what) {
+    if (feed->mistakes++ < MISTAKES_TOLD_MAX)
+        fprintf(stderr, "kafka_feed: record %llu: %s\n", (unsigned long long)index, what);
+}
+
+static void put_big_endian(uint8_t *to, uint64_t value, unsigned size) {
+    for (unsigned i = 0; i < size; i++)
+        to[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
+}
+
+static void check_place(struct feed *feed, const sluice_report *report, uint64_t index) {
+    uint32_t topic = kafka_record_topic(feed->seed, index, feed->topic_count);
+    if (report->topic != feed->topics[topic])
+        mistake(feed, index, "reported for another topic");
+    if (report->partition < 0 || report->partition >= PARTITIONS_MAX)
+        return;
+    uint64_t *newest = &feed->newest[topic][report->partition];
+    if (*newest > index)
+        mistake(feed, index, "reported after a younger record of its partition");
+    *newest = index + 1;
+}
+
+static void take_report(struct feed *feed, const sluice_report *report) {
+    uint64_t index = (uint64_t)(uintptr_t)report->opaque;
+    if (index >= feed->record_count) {
+        mistake(feed, index, "reported, never produced");
+        return;
+    }
+    uint8_t *entry = feed->entries + index * ENTRY_BYTES;
+    if (entry[0] != 0)
+        mistake(feed, index, "reported twice");
+    check_place(feed, report, index);
+    if (report->outcome < SLUICE_PERSISTED || report->outcome > SLUICE_UNKNOWN) {
+        mistake(feed, index, "reported without an outcome");
+        return;
+    }
+    if (report->outcome != SLUICE_PERSISTED && feed->outcomes[report->outcome] == 0)
+        fprintf(stderr, "kafka_feed: record %llu: %s\n", (unsigned long long)index,
+                sluice_code_text(report->error));
+    entry[0] = (uint8_t)report->outcome;
+    put_big_endian(entry + 1, (uint32_t)report->partition, 4);
+    put_big_endian(entry + 5, (uint64_t)report->offset, 8);
+    feed->outcomes[report->outcome]++;
+    uint64_t tenth = feed->record_count / 10 + 1;
+    if (++feed->reports % tenth == 0) {
+        printf("reports %llu\n", (unsigned long long)feed->reports);
+        fflush(stdout);
+    }
+}
+
+/* Returns whether there were any. */
+static bool take_reports(struct feed *feed, int64_t timeout_ms) {
+    sluice_report reports[POLL_MAX];
+    size_t count = sluice_poll(feed->producer, reports, POLL_MAX, timeout_ms);
+    for (size_t i = 0; i < count; i++)
+        take_report(feed, &reports[i]);
+    return count > 0;
+}
+
+static void produce_all(struct feed *feed) {
+    static struct kafka_record made;
+    for (uint64_t index = 0; index < feed->record_count; index++) {
+        kafka_record_make(&made, feed->seed, index);
+        made.record.opaque = (void *)(uintptr_t)index;
+        uint32_t topic = kafka_record_topic(feed->seed, index, feed->topic_count);
+        sluice_code code;
+        while ((code = sluice_produce(feed->topics[topic], &made.record)) != SLUICE_OK) {
+            if (code != SLUICE_FULL && code != SLUICE_REPORTS_WAITING)
+                give_up("produce", sluice_code_text(code));
+            take_reports(feed, 10);
+        }
+        if (index % POLL_MAX == 0)
+            take_reports(feed, 0);
+    }
+}
+
+static void finish(struct feed *feed) {
+    sluice_code code = sluice_flush(feed->producer, -1);
+    if (code != SLUICE_OK)
+        give_up("flush", sluice_code_text(code));
+    while (take_reports(feed, 0))
+        ;
+    for (uint64_t index = 0; index < feed->record_count; index++) {
+        if (feed->entries[index * ENTRY_BYTES] == 0)
+            mistake(feed, index, "not reported, though flush returned");
+    }
+    code = sluice_producer_close(feed->producer, 10000);
+    if (code != SLUICE_OK)
+        give_up("close", sluice_code_text(code));
+    while (take_reports(feed, 0))
+        ;
+}
+
+static void write_reports(const struct feed *feed) {
+    FILE *file = fopen(feed->reports_path, "wb");
+    if (file == NULL)
+        give_up(feed->reports_path, "cannot be opened");
+    size_t written = fwrite(feed->entries, ENTRY_BYTES, feed->record_count, file);
+    if (fclose(file) != 0 || written != feed->record_count)
+        give_up(feed->reports_path, "cannot be written");
+}
+
+static void set_option(sluice_config *config, char *text) {
+    sluice_error error;
+    char *equals = strchr(text, '=');
+    if (equals == NULL)
+        give_up(text, "expected option=value");
+    *equals = '\0';
+    if (sluice_config_set(config, text, equals + 1, &error) != SLUICE_OK)
+        give_up(text, error.text);
+}
+
+static void read_arguments(struct feed *feed, sluice_config *config, int count, char **words) {
+    static char bootstrap_name[] = "bootstrap.servers";
+    int option;
+    while ((option = getopt(count, words, "b:s:n:t:T:r:X:")) != -1) {
+        sluice_error error;
+        switch (option) {
+        case 'b':
+            if (sluice_config_set(config, bootstrap_name, optarg, &error) != SLUICE_OK)
+                give_up(optarg, error.text);
+            break;
+        case 's':
+            feed->seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'n':
+            feed->record_count = strtoull(optarg, NULL, 10);
+            break;
+        case 't':
+            feed->topic_prefix = optarg;
+            break;
+        case 'T':
+            feed->topic_count = (uint32_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            feed->reports_path = optarg;
+            break;
+        case 'X':
+            set_option(config, optarg);
+            break;
+        default:
+            exit(2);
+        }
+    }
+    if (optind != count || feed->topic_count == 0 || feed->topic_count > TOPICS_MAX)
+        give_up("arguments", "see the top of kafka_feed.c");
+}
+
+static void open_all(struct feed *feed, const sluice_config *config) {
+    sluice_error error;
+    feed->producer = sluice_producer_open(config, &error);
+    if (feed->producer == NULL)
+        give_up("open", error.text);
+    for (uint32_t topic = 0; topic < feed->topic_count; topic++) {
+        char name[300];
+        snprintf(name, sizeof(name), "%s%u", feed->topic_prefix, topic);
+        feed->topics[topic] = sluice_topic_open(feed->producer, name, NULL, &error);
+        if (feed->topics[topic] == NULL)
+            give_up(name, error.text);
+    }
+}
+
+int main(int count, char **words) {
+    static struct feed feed = {
+        .seed = 1, .record_count = 1000, .topic_prefix = "feed-", .topic_count = 1};
+    sluice_config *config = sluice_config_new();
+    if (config == NULL)
+        give_up("configuration", "no memory");
+    read_arguments(&feed, config, count, words);
+    feed.entries = calloc(feed.record_count + 1, ENTRY_BYTES);
+    if (feed.entries == NULL)
+        give_up("reports", "no memory");
+    open_all(&feed, config);
+    sluice_config_free(config);
+    produce_all(&feed);
+    finish(&feed);
+    if (feed.reports_path != NULL)
+        write_reports(&feed);
+    for (uint32_t topic = 0; topic < feed.topic_count; topic++)
+        sluice_topic_close(feed.topics[topic]);
+    sluice_producer_free(feed.producer);
+    free(feed.entries);
+    printf("%llu persisted, %llu not persisted, %llu unknown, %llu mistakes\n",
+           (unsigned long long)feed.outcomes[SLUICE_PERSISTED],
+           (unsigned long long)feed.outcomes[SLUICE_NOT_PERSISTED],
+           (unsigned long long)feed.outcomes[SLUICE_UNKNOWN], (unsigned long long)feed.mistakes);
+    return feed.mistakes == 0 && feed.outcomes[SLUICE_PERSISTED] == feed.record_count ? 0 : 1;
+}

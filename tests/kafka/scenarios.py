@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests do. Each scenario takes a Setting and raises Failure."""
+import dataclasses
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+from cluster import Cluster
+from kafka_jars import java_command
+from processes import Failure, Scratch, shown, wait_until
+
+RECORDS = 1_000_000
+TOPICS = 3
+PARTITIONS = 6
+SEED = 20_24
+
+
+@dataclasses.dataclass
+class Setting:
+    scratch: Scratch
+    version: str
+    feed: pathlib.Path
+    sluice: pathlib.Path
+    script: pathlib.Path
+
+    def java(self, main_class, *arguments, **options):
+        command = java_command(self.version, main_class, *arguments)
+        return self.scratch.run(command, **options).decode()
+
+
+def expect(condition, wanted, seen):
+    if not condition:
+        raise Failure(f'expected {wanted}; seen {seen}')
+
+
+def run_words(records):
+    """The run's description, as the Java programs take it."""
+    return ['--seed', SEED, '--records', records, '--prefix', 'feed-', '--topics', TOPICS]
+
+
+def feed_command(setting, bootstrap, records, options):
+    command = [setting.feed, '-b', bootstrap, '-s', SEED, '-n', records, '-t', 'feed-',
+               '-T', TOPICS, '-r', setting.scratch.folder / 'reports']
+    for option in options:
+        command += ['-X', option]
+    return command
+
+
+def read_back(setting, bootstrap, records):
+    """The official consumer must find every record, as produced and as reported."""
+    print(setting.java('ReadBack', '--bootstrap', bootstrap, *run_words(records),
+                       '--partitions', PARTITIONS,
+                       '--reports', setting.scratch.folder / 'reports').strip())
+
+
+def kafka_with_topics(setting):
+    cluster = Cluster(setting.scratch, setting.version).start()
+    cluster.create_topics([f'feed-{topic}' for topic in range(TOPICS)], PARTITIONS)
+    return cluster
+
+
+def produce_and_read_back(setting, *options):
+    cluster = kafka_with_topics(setting)
+    started = time.monotonic()
+    command = feed_command(setting, cluster.bootstrap, RECORDS, options)
+    print(setting.scratch.run(command).decode().splitlines()[-1],
+          f'in {time.monotonic() - started:.1f} s')
+    read_back(setting, cluster.bootstrap, RECORDS)
+
+
+def plain(setting):
+    produce_and_read_back(setting)
+
+
+def gzip(setting):
+    produce_and_read_back(setting, 'compression.type=gzip')
+
+
+def restart(setting):
+    """The broker gets kill -9 when half of the reports are in, and comes back on its data."""
+    cluster = kafka_with_topics(setting)
+    command = feed_command(setting, cluster.bootstrap, RECORDS, [])
+    feed = setting.scratch.start(command, 'feed.err', stdout=subprocess.PIPE, text=True)
+    for line in feed.stdout:
+        if line.startswith('reports ') and int(line.split()[1]) >= RECORDS // 2:
+            break
+    cluster.kill()
+    expect(feed.poll() is None, 'the producer at work when its broker is killed',
+           f'status {feed.poll()}\n{setting.scratch.tail("feed.err")}')
+    cluster.restart()
+    try:
+        output, _ = feed.communicate(timeout=90)
+    except subprocess.TimeoutExpired:
+        raise Failure('expected the end of kafka_feed within 90 s of the restart; seen none\n'
+                      + cluster.logs()) from None
+    print(line.strip(), 'before kill -9, then', (output.splitlines() or ['nothing'])[-1])
+    expect(feed.returncode == 0, f'status 0 of {shown(command)}',
+           f'{feed.returncode}\n{output}{setting.scratch.tail("feed.err")}')
+    cluster.wait_ready()
+    read_back(setting, cluster.bootstrap, RECORDS)
+
+
+def controls(setting):
+    """The oracle complains of each kind of damage, and the Java producer passes it."""
+    cluster = kafka_with_topics(setting)
+    print(setting.java('Controls', '--bootstrap', cluster.bootstrap).strip())
+    setting.java('ControlProducer', '--bootstrap', cluster.bootstrap, *run_words(20_000))
+    print(setting.java('ReadBack', '--bootstrap', cluster.bootstrap, *run_words(20_000),
+                       '--partitions', PARTITIONS).strip())
+
+
+def interrupted(setting):
+    """However a test ends in the middle, no JVM and no folder of it stays."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        test = setting.scratch.start(
+            [sys.executable, setting.script, 'wait_for_signal', '--version', setting.version],
+            'inner.err', stdout=subprocess.PIPE, text=True)
+        folder = pathlib.Path(test.stdout.readline().strip())
+        expect(folder.name.startswith('sluice-kafka-'), 'a started broker',
+               f'{folder}\n{setting.scratch.tail("inner.err")}')
+        test.send_signal(number)
+        test.wait(60)
+        wait_until(lambda: not folder.exists() and not processes_naming(folder),
+                   f'no folder and no process after {number.name}', 30,
+                   seen=lambda: (folder.exists(), processes_naming(folder)))
+        print(f'nothing left after {number.name}')
+
+
+def wait_for_signal(setting):
+    """The inside of `interrupted`: a running broker, and a test that does not end by itself."""
+    Cluster(setting.scratch, setting.version).start()
+    print(setting.scratch.folder, flush=True)
+    signal.pause()
+
+
+def processes_naming(folder):
+    found = []
+    for file in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+        try:
+            if str(folder).encode() in file.read_bytes():
+                found.append(file.parent.name)
+        except OSError:
+            continue
+    return found
