@@ -92,12 +92,22 @@ char *sluice_code_describe(sluice_code code, char *buffer, size_t size) {
     return buffer;
 }
 
+/* Names and values of others may be part of the text: it stays one line. */
+static void one_line(char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f) {
+            *text = '?';
+        }
+    }
+}
+
 sluice_code sluice_error_set(sluice_error *error, sluice_code code, const char *format, ...) {
     if (error != NULL) {
         va_list arguments;
         va_start(arguments, format);
         (void)vsnprintf(error->text, sizeof error->text, format, arguments);
         va_end(arguments);
+        one_line(error->text);
         error->code = code;
     }
     return code;
