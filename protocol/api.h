@@ -3,7 +3,7 @@
  * What all requests and answers share: keys, versions, headers, frames, and the choice of a version
  * that both sides speak.
  *
- * Every `…_request_encode` and `…_response_encode…` writes a whole frame: length, header, body.
+ * Whatever encodes a request or an answer writes a whole frame: length, header, body.
  * Every decoder starts behind the length: headers first, then the API's own body function.
  */
 #ifndef KAFKA_API_H
@@ -44,15 +44,15 @@ bool kafka_api_is_spoken(int16_t key, int16_t version);
 enum { KAFKA_FRAME_PREFIX_SIZE = 4 };
 
 enum kafka_frame_status {
-    KAFKA_FRAME_PARTIAL,  /* more bytes must come; *frame_size is set once the length is known,
+    KAFKA_FRAME_PARTIAL, /* more bytes must come; *frame_size is set once the length is known,
                              else 0 */
-    KAFKA_FRAME_WHOLE,    /* data + 4 holds *frame_size - 4 bytes of header and body */
-    KAFKA_FRAME_REFUSED   /* a length that is negative, too small for a header, or over the cap */
+    KAFKA_FRAME_WHOLE,   /* data + 4 holds *frame_size - 4 bytes of header and body */
+    KAFKA_FRAME_REFUSED  /* a length that is negative, too small for a header, or over the cap */
 };
 /* Looks at bytes received so far. `*frame_size` counts the four bytes of the length, and is at most
  * `frame_size_max`. */
-enum kafka_frame_status kafka_frame_measure(const uint8_t *data, size_t size,
-                                            size_t frame_size_max, size_t *frame_size);
+enum kafka_frame_status kafka_frame_measure(const uint8_t *data, size_t size, size_t frame_size_max,
+                                            size_t *frame_size);
 
 /* Leaves room for the length; returns where. */
 size_t kafka_frame_begin(struct kafka_writer *writer);

@@ -30,7 +30,9 @@ struct kafka_api_versions_response {
     int16_t error_code;
     int32_t throttle_time_ms;
     uint32_t range_count;
-    struct kafka_reader ranges; /* for …_next */
+    /* for the iterator */
+    struct kafka_reader ranges;
+    uint32_t ranges_left;
     bool flexible;
 };
 /* Reads the whole body; false if it is malformed. A broker that does not know `version` answers

@@ -65,12 +65,12 @@ static inline int32_t kafka_sequence_add(int32_t sequence, int32_t count) {
 
 enum kafka_batch_status {
     KAFKA_BATCH_GOOD,
-    KAFKA_BATCH_TRUNCATED,  /* the bytes end before the batch does */
-    KAFKA_BATCH_BAD_SIZE,   /* a size that no batch can have */
-    KAFKA_BATCH_BAD_MAGIC,  /* an older or newer format */
+    KAFKA_BATCH_TRUNCATED, /* the bytes end before the batch does */
+    KAFKA_BATCH_BAD_SIZE,  /* a size that no batch can have */
+    KAFKA_BATCH_BAD_MAGIC, /* an older or newer format */
     KAFKA_BATCH_BAD_CRC,
-    KAFKA_BATCH_BAD_COUNT,  /* counts that contradict each other or the bytes */
-    KAFKA_BATCH_BAD_CODEC,  /* no such codec */
+    KAFKA_BATCH_BAD_COUNT,   /* counts that contradict each other or the bytes */
+    KAFKA_BATCH_BAD_CODEC,   /* no such codec */
     KAFKA_BATCH_BAD_CONTROL, /* of produced batches: only brokers write control batches */
     KAFKA_BATCH_BAD_SEQUENCE /* of produced batches: a producer id without epoch or sequence */
 };

@@ -22,10 +22,10 @@ enum kafka_codec_id {
 enum { KAFKA_CODEC_COUNT = 5 };
 
 enum kafka_codec_status {
-    KAFKA_CODEC_MORE,      /* offer more input, or more room if all of it was used */
-    KAFKA_CODEC_DONE,      /* the stream is complete; input after its end is left unread */
-    KAFKA_CODEC_CORRUPT,   /* not a stream of this codec */
-    KAFKA_CODEC_TOO_LARGE  /* more output than allowed */
+    KAFKA_CODEC_MORE,     /* offer more input, or more room if all of it was used */
+    KAFKA_CODEC_DONE,     /* the stream is complete */
+    KAFKA_CODEC_CORRUPT,  /* not a stream of this codec */
+    KAFKA_CODEC_TOO_LARGE /* more output than allowed */
 };
 
 /* One step's input and room. The step moves both on by what it read and wrote. */

@@ -48,7 +48,7 @@ struct kafka_fetch_outcome {
     int64_t high_watermark;
     int64_t last_stable_offset;
     int64_t log_start_offset;
-    int32_t leader_id;    /* the hint of version 12 on; both -1: none */
+    int32_t leader_id; /* the hint of version 12 on; both -1: none */
     int32_t leader_epoch;
     uint32_t records_size;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ListOffsets (key 2), versions 1-10, the broker's side only. */
+/* ListOffsets (key 2), versions 1-11, the broker's side only. */
 #ifndef KAFKA_LIST_OFFSETS_H
 #define KAFKA_LIST_OFFSETS_H
 
@@ -52,7 +52,6 @@ void kafka_list_offsets_response_topic(struct kafka_writer *writer, int16_t vers
 void kafka_list_offsets_response_partition(struct kafka_writer *writer, int16_t version,
                                            const struct kafka_list_offsets_outcome *outcome);
 void kafka_list_offsets_response_topic_end(struct kafka_writer *writer, int16_t version);
-void kafka_list_offsets_response_end(struct kafka_writer *writer, int16_t version,
-                                     size_t frame_at);
+void kafka_list_offsets_response_end(struct kafka_writer *writer, int16_t version, size_t frame_at);
 
 #endif

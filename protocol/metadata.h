@@ -13,7 +13,7 @@ struct kafka_metadata_request_topic {
 struct kafka_metadata_broker {
     int32_t node_id;
     struct kafka_text host;
-    int32_t port; /* as sent: check it before use */
+    int32_t port;           /* as sent: check it before use */
     struct kafka_text rack; /* may be null */
 };
 
@@ -60,7 +60,7 @@ struct kafka_metadata_topic {
 
 struct kafka_metadata_partition {
     int16_t error_code;
-    int32_t index; /* as sent: may be negative, doubled or far */
+    int32_t index;        /* as sent: may be negative, doubled or far */
     int32_t leader_id;    /* -1 for none */
     int32_t leader_epoch; /* -1 before version 7 */
     uint32_t replica_count;

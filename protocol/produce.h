@@ -5,8 +5,8 @@
  * Batches are referenced, never copied. The encoder writes all other bytes of the frame into one
  * scratch writer and says for each partition where its batch belongs:
  *
- *     scratch  |length header … size|…size|… tags|        cut: offset of the byte after `size`
- *     on wire  |length header … size|batch 0|…size|batch 1|… tags|
+ *     scratch  |length header .. size|..size|.. tags|        cut: offset of the byte after `size`
+ *     on wire  |length header .. size|batch 0|..size|batch 1|.. tags|
  */
 #ifndef KAFKA_PRODUCE_H
 #define KAFKA_PRODUCE_H
@@ -56,12 +56,12 @@ void kafka_produce_request_encode(struct kafka_writer *scratch, int16_t version,
 struct kafka_node_endpoint {
     int32_t node_id;
     struct kafka_text host;
-    int32_t port; /* as sent: check it before use */
+    int32_t port;           /* as sent: check it before use */
     struct kafka_text rack; /* may be null */
 };
 
 struct kafka_record_error {
-    int32_t batch_index; /* of the record within its batch */
+    int32_t batch_index;       /* of the record within its batch */
     struct kafka_text message; /* may be null */
 };
 
@@ -86,11 +86,11 @@ struct kafka_produce_answer {
     int32_t index;
     int16_t error_code;
     int64_t base_offset;
-    int64_t log_append_time_ms; /* -1 with CreateTime */
-    int64_t log_start_offset;   /* -1 before version 5 */
+    int64_t log_append_time_ms;      /* -1 with CreateTime */
+    int64_t log_start_offset;        /* -1 before version 5 */
     struct kafka_text error_message; /* may be null */
-    int32_t leader_id;    /* the hint of version 10 on, else -1 */
-    int32_t leader_epoch; /* -1 when not told */
+    int32_t leader_id;               /* the hint of version 10 on, else -1 */
+    int32_t leader_epoch;            /* -1 when not told */
     uint32_t record_error_count;
     /* for the iterator */
     struct kafka_reader record_errors;
@@ -153,7 +153,7 @@ struct kafka_produce_outcome {
     const struct kafka_record_error *record_errors;
     uint32_t record_error_count;
     struct kafka_text error_message;
-    int32_t leader_id;    /* both -1: no hint */
+    int32_t leader_id; /* both -1: no hint */
     int32_t leader_epoch;
 };
 /* In order: begin, then for each topic: topic, its partitions, topic_end; then end with what begin

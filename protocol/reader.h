@@ -16,9 +16,9 @@
 #include "protocol/varint.h"
 
 struct kafka_reader {
-    const uint8_t *at;  /* at <= end */
+    const uint8_t *at; /* at <= end */
     const uint8_t *end;
-    bool failed;        /* then at == end */
+    bool failed; /* then at == end */
 };
 
 static inline struct kafka_reader kafka_reader_of(const void *data, size_t size) {

@@ -64,8 +64,8 @@ static inline uint8_t *kafka_record_header_put(uint8_t *out, const char *name, s
 /* Bytes of prefix and body together. */
 static inline size_t kafka_record_size(size_t body_size, int64_t timestamp_delta_ms,
                                        int32_t offset_delta) {
-    size_t inner = 1 + kafka_varlong_size(timestamp_delta_ms) + kafka_varint_size(offset_delta) +
-                   body_size;
+    size_t inner =
+        1 + kafka_varlong_size(timestamp_delta_ms) + kafka_varint_size(offset_delta) + body_size;
     return kafka_uvarint_size(kafka_zigzag((int64_t)inner)) + inner;
 }
 

@@ -11,7 +11,7 @@
 
 struct kafka_writer {
     uint8_t *start;
-    uint8_t *at;  /* start <= at <= end */
+    uint8_t *at; /* start <= at <= end */
     uint8_t *end;
     bool failed;
 };

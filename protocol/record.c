@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "protocol/record.h"
+
+enum { HEADER_SIZE_MIN = 2 };
+
+/* A key or a value: null is a size of -1. */
+static struct kafka_bytes read_field(struct kafka_reader *reader) {
+    int32_t size = kafka_read_varint(reader);
+    if (size < -1) {
+        kafka_reader_fail(reader);
+    }
+    if (reader->failed || size < 0) {
+        return (struct kafka_bytes){NULL, 0};
+    }
+    const uint8_t *data = kafka_read_raw(reader, (size_t)size);
+    return (struct kafka_bytes){data, data == NULL ? 0 : (size_t)size};
+}
+
+static struct kafka_record_header read_header(struct kafka_reader *reader) {
+    struct kafka_record_header header;
+    struct kafka_bytes name = read_field(reader);
+    if (name.data == NULL) {
+        kafka_reader_fail(reader);
+    }
+    header.name = (struct kafka_text){(const char *)name.data, name.size};
+    header.value = read_field(reader);
+    return header;
+}
+
+static void read_headers(struct kafka_reader *reader, struct kafka_record *record) {
+    int32_t count = kafka_read_varint(reader);
+    if (count < 0 || (size_t)count > kafka_reader_left(reader) / HEADER_SIZE_MIN) {
+        kafka_reader_fail(reader);
+        return;
+    }
+    record->header_count = (uint32_t)count;
+    record->headers = *reader;
+    for (int32_t i = 0; i < count && !reader->failed; i++) {
+        (void)read_header(reader);
+    }
+}
+
+bool kafka_record_decode(struct kafka_reader *records, struct kafka_record *record) {
+    *record = (struct kafka_record){0};
+    int32_t size = kafka_read_varint(records);
+    const uint8_t *bytes = size < 0 ? NULL : kafka_read_raw(records, (size_t)size);
+    if (bytes == NULL) {
+        kafka_reader_fail(records);
+        return false;
+    }
+    struct kafka_reader reader = kafka_reader_of(bytes, (size_t)size);
+    record->attributes = kafka_read_int8(&reader);
+    record->timestamp_delta_ms = kafka_read_varlong(&reader);
+    record->offset_delta = kafka_read_varint(&reader);
+    record->key = read_field(&reader);
+    record->value = read_field(&reader);
+    read_headers(&reader, record);
+    if (reader.failed || kafka_reader_left(&reader) != 0) {
+        kafka_reader_fail(records);
+        return false;
+    }
+    return true;
+}
+
+/* The headers end where the record ends; decoding has made sure of that. */
+bool kafka_record_next_header(struct kafka_record *record, struct kafka_record_header *header) {
+    if (kafka_reader_left(&record->headers) == 0) {
+        return false;
+    }
+    *header = read_header(&record->headers);
+    return true;
+}
