@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Counted memory that can run short on command. Every block is on a list, so that a leak is named;
+ * fresh and released bytes are spoilt, so that reading them shows.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/sim_internal.h"
+
+enum { FRESH = 0xa5, RELEASED = 0x5a, SPOIL_BYTES_MAX = 4096 };
+
+struct sim_block {
+    struct sim_block *next, *previous;
+    uint64_t ordinal; /* which call of memory_acquire made it */
+    uint64_t size;
+};
+_Static_assert(sizeof(struct sim_block) % 16 == 0, "what follows the header is 16-aligned");
+
+void *sim_allocate(size_t size) {
+    void *memory = calloc(1, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+void *sim_grow(void *memory, size_t size) {
+    memory = realloc(memory, size);
+    if (memory == NULL) {
+        abort();
+    }
+    return memory;
+}
+
+static void spoil(void *memory, size_t size, int pattern) {
+    memset(memory, pattern, size < SPOIL_BYTES_MAX ? size : SPOIL_BYTES_MAX);
+}
+
+void *sim_memory_acquire(struct rt_world *world, size_t size) {
+    struct sim *sim = sim_of(world);
+    sim->memory_acquired++;
+    if (sim->memory_acquired == sim->memory_fails_at) {
+        sim->memory_fails_at = 0;
+        sim_note(sim, SIM_NOTE_MEMORY, sim->running, size, 0, 0);
+        return NULL;
+    }
+    if (size > SIZE_MAX - sizeof(struct sim_block)) {
+        return NULL;
+    }
+    struct sim_block *block = malloc(sizeof(*block) + size);
+    if (block == NULL) {
+        return NULL;
+    }
+    *block = (struct sim_block){
+        .next = sim->blocks, .ordinal = sim->memory_acquired, .size = size};
+    if (sim->blocks != NULL) {
+        sim->blocks->previous = block;
+    }
+    sim->blocks = block;
+    atomic_fetch_add_explicit(&world->memory_used, size, memory_order_relaxed);
+    spoil(block + 1, size, FRESH);
+    return block + 1;
+}
+
+void sim_memory_release(struct rt_world *world, void *memory, size_t size) {
+    struct sim *sim = sim_of(world);
+    struct sim_block *block = (struct sim_block *)memory - 1;
+    RT_ASSERT(block->size == size); /* released as it was acquired */
+    if (block->previous != NULL) {
+        block->previous->next = block->next;
+    } else {
+        RT_ASSERT(sim->blocks == block);
+        sim->blocks = block->next;
+    }
+    if (block->next != NULL) {
+        block->next->previous = block->previous;
+    }
+    atomic_fetch_sub_explicit(&world->memory_used, size, memory_order_relaxed);
+    spoil(memory, size, RELEASED);
+    free(block);
+}
+
+void sim_memory_deinit(struct sim *sim) {
+    unsigned named = 0;
+    for (struct sim_block *block = sim->blocks; block != NULL && named < 20; block = block->next) {
+        fprintf(stderr, "leak: %" PRIu64 " bytes, acquisition %" PRIu64 "\n", block->size,
+                block->ordinal);
+        named++;
+    }
+    RT_ASSERT(sim->blocks == NULL); /* every acquired byte was released */
+    RT_ASSERT(atomic_load(&sim->world.memory_used) == 0);
+}
+
+void rt_sim_fail_memory(struct rt_world *world, uint64_t nth) {
+    struct sim *sim = sim_of(world);
+    sim->memory_fails_at = nth == 0 ? 0 : sim->memory_acquired + nth;
+}
+
+uint64_t rt_sim_memory_count(struct rt_world *world) {
+    return sim_of(world)->memory_acquired;
+}
