@@ -14,13 +14,14 @@
 
 struct rt_sim_options {
     uint64_t seed;
-    int64_t wall_start_ms;         /* wall clock at virtual time 0 */
-    uint64_t delay_min_ns;         /* one way, per segment */
+    int64_t wall_start_ms; /* wall clock at virtual time 0 */
+    uint64_t delay_min_ns; /* one way, per segment */
     uint64_t delay_max_ns;
-    uint32_t segment_bytes_max;    /* reads and writes are cut into pieces of 1..this; 0: no cut */
-    uint32_t socket_buffer_bytes;  /* what a write can put on the way before RT_IO_AGAIN; 0: 64 KiB */
-    uint64_t bytes_per_second;     /* link rate, 0: no limit */
-    uint32_t budget_max;           /* activations get 1..this messages; 0: 64 */
+    uint32_t segment_bytes_max; /* reads and writes are cut into pieces of 1..this; 0: no cut */
+    uint32_t
+        socket_buffer_bytes;   /* what a write can put on the way before RT_IO_AGAIN; 0: 64 KiB */
+    uint64_t bytes_per_second; /* link rate, 0: no limit */
+    uint32_t budget_max;       /* activations get 1..this messages; 0: 64 */
     uint64_t lookup_delay_ns;
     void (*thread_end)(void *slot, void *context);
     void *context;

@@ -4,10 +4,12 @@
  * runs the world.
  *
  *   sim.c         the world: create, destroy, the table
- *   sim_run.c     what runs next: activations, events, timers, reclamation
+ *   sim_run.c     what runs next: activations, events, reclamation
+ *   sim_timer.c   timers
  *   sim_queue.c   events in order of time
  *   sim_wait.c    application threads: slots, waits, wakes, scripted calls
- *   sim_net.c     sockets: listen, connect, accept, close
+ *   sim_site.c    addresses and who listens there
+ *   sim_net.c     sockets: connect, accept, close
  *   sim_pipe.c    the bytes of one direction of a connection
  *   sim_fault.c   network faults
  *   sim_name.c    name lookup
@@ -20,6 +22,7 @@
 #include "runtime/assert.h"
 #include "runtime/sim.h"
 #include "runtime/sim_random.h"
+#include "runtime/sim_trace.h"
 
 /* ---- events ------------------------------------------------------------------------------------ */
 
@@ -148,61 +151,9 @@ struct sim_connection {
     struct sim_site *site;
     struct sim_event handshake;
     struct sim_end ends[2];
-    struct sim_pipe pipes[2]; /* by the side that writes */
+    struct sim_pipe pipes[2];               /* by the side that writes */
     struct sim_connection *next, *previous; /* of the site */
     struct sim_connection *backlog_next;
-};
-
-/* ---- trace ------------------------------------------------------------------------------------- */
-
-/* name, text, what the three figures are ("" when there is none) */
-#define SIM_NOTES(NOTE)                                                                          \
-    NOTE(RUN, "run", "marks", "budget", "worker")                                                \
-    NOTE(IDLE, "idle", "", "", "")                                                               \
-    NOTE(AGAIN, "again", "", "", "")                                                             \
-    NOTE(END, "end", "", "", "")                                                                 \
-    NOTE(GONE, "gone", "", "", "")                                                               \
-    NOTE(SUBMIT, "submit", "late_ns", "", "")                                                    \
-    NOTE(ARM, "arm", "mark", "deadline_ns", "")                                                  \
-    NOTE(CANCEL, "cancel", "mark", "", "")                                                       \
-    NOTE(TIMER, "timer", "mark", "", "")                                                         \
-    NOTE(LISTEN, "listen", "port", "", "")                                                       \
-    NOTE(CONNECT, "connect", "connection", "port", "")                                           \
-    NOTE(CONNECTED, "connected", "connection", "", "")                                           \
-    NOTE(REFUSED, "refused", "connection", "errno", "")                                          \
-    NOTE(ASK_AGAIN, "ask-again", "connection", "times", "")                                      \
-    NOTE(BACKLOG, "backlog", "connection", "", "")                                               \
-    NOTE(ACCEPT, "accept", "connection", "", "")                                                 \
-    NOTE(WRITE, "write", "connection", "side", "bytes")                                          \
-    NOTE(READ, "read", "connection", "side", "bytes")                                            \
-    NOTE(ARRIVE, "arrive", "connection", "side", "bytes")                                        \
-    NOTE(ARRIVE_END, "arrive-end", "connection", "side", "")                                     \
-    NOTE(ARRIVE_RESET, "arrive-reset", "connection", "side", "")                                 \
-    NOTE(VANISH, "vanish", "connection", "side", "bytes")                                        \
-    NOTE(PARK, "park", "connection", "side", "")                                                 \
-    NOTE(ROOM, "room", "connection", "side", "")                                                 \
-    NOTE(CLOSE, "close", "connection", "side", "unread")                                         \
-    NOTE(FAULT, "fault", "port", "fault", "")                                                    \
-    NOTE(CUT, "cut", "connection", "delivered", "")                                              \
-    NOTE(LOOKUP, "lookup", "id", "", "")                                                         \
-    NOTE(LOOKED_UP, "looked-up", "id", "error", "count")                                         \
-    NOTE(RETIRE, "retire", "", "", "")                                                           \
-    NOTE(FREE, "free", "", "", "")                                                               \
-    NOTE(CALL, "call", "", "", "")                                                               \
-    NOTE(WAIT, "wait", "thread", "seen", "deadline_ns")                                          \
-    NOTE(WAITED, "waited", "thread", "in_time", "")                                              \
-    NOTE(WAKE, "wake", "waiters", "", "")                                                        \
-    NOTE(THREAD, "thread", "thread", "ended", "")                                                \
-    NOTE(MEMORY, "memory-fails", "bytes", "", "")                                                \
-    NOTE(WALL, "wall-jump", "ms", "", "")                                                        \
-    NOTE(RANDOM, "random", "value", "", "")                                                      \
-    NOTE(CHOOSE, "choose", "value", "of", "")
-
-enum sim_note {
-#define SIM_NOTE_ENUM(name, text, a, b, c) SIM_NOTE_##name,
-    SIM_NOTES(SIM_NOTE_ENUM)
-#undef SIM_NOTE_ENUM
-    SIM_NOTE_COUNT
 };
 
 /* ---- the world --------------------------------------------------------------------------------- */
@@ -298,9 +249,6 @@ static inline bool sim_once_in(struct sim *sim, uint64_t n) {
 void *sim_allocate(size_t size);
 void *sim_grow(void *memory, size_t size);
 
-void sim_note(struct sim *sim, enum sim_note note, const struct rt_actor *actor, uint64_t a,
-              uint64_t b, uint64_t c);
-
 /* Puts an event on the queue; it must not be there. */
 void sim_schedule(struct sim *sim, struct sim_event *event, uint64_t when_ns);
 void sim_unschedule(struct sim *sim, struct sim_event *event); /* allowed when it is not queued */
@@ -317,6 +265,9 @@ void sim_event_release(struct sim *sim, struct sim_event *event);
 void sim_submit(struct rt_world *world, struct rt_actor *actor);
 void sim_timer_arm(struct rt_world *world, struct rt_timer *timer, uint64_t deadline_ns);
 void sim_timer_cancel(struct rt_world *world, struct rt_timer *timer);
+void sim_timer_event(struct sim *sim, struct rt_timer *timer);
+/* The actor ended: none of its timers fires any more. */
+void sim_timers_detach(struct sim *sim, const struct rt_actor *actor);
 void sim_retire(struct rt_world *world, struct rt_retired *retired);
 /* Calls what waits for its grace period, gone callbacks included, until nothing does. */
 void sim_finish_grace(struct sim *sim);
@@ -331,6 +282,10 @@ void sim_socket_close(struct rt_world *world, struct rt_socket *socket);
 void sim_handshake_event(struct sim *sim, struct sim_connection *connection);
 void sim_handshake_complete(struct sim *sim, struct sim_connection *connection);
 struct sim_site *sim_site_of(struct sim *sim, const struct rt_address *address);
+/* Who listens there, on exactly this address or on every address of the family; or NULL. */
+struct sim_listener *sim_listener_at(struct sim *sim, const struct sim_site *site);
+/* Ties an open socket and its owner together, for this one opening. */
+void sim_socket_own(struct sim *sim, struct sim_socket *base, struct rt_socket *socket);
 /* Raises the socket's mark if the end has an owner. */
 void sim_end_mark(struct sim_end *end);
 uint64_t sim_delay(struct sim *sim);

@@ -53,8 +53,7 @@ void *sim_memory_acquire(struct rt_world *world, size_t size) {
     if (block == NULL) {
         return NULL;
     }
-    *block = (struct sim_block){
-        .next = sim->blocks, .ordinal = sim->memory_acquired, .size = size};
+    *block = (struct sim_block){.next = sim->blocks, .ordinal = sim->memory_acquired, .size = size};
     if (sim->blocks != NULL) {
         sim->blocks->previous = block;
     }

@@ -111,8 +111,13 @@ struct rt_lookup *sim_lookup_start(struct rt_world *world, struct rt_actor *acto
     if (lookup == NULL) {
         return NULL;
     }
-    *lookup = (struct sim_lookup){.sim = sim, .actor = actor, .mark = mark, .port = port,
-                                  .id = ++sim->lookups_made, .size = size, .next = sim->lookups};
+    *lookup = (struct sim_lookup){.sim = sim,
+                                  .actor = actor,
+                                  .mark = mark,
+                                  .port = port,
+                                  .id = ++sim->lookups_made,
+                                  .size = size,
+                                  .next = sim->lookups};
     strcpy(lookup->host, host);
     sim_event_init(&lookup->event, SIM_EVENT_LOOKUP, lookup);
     if (sim->lookups != NULL) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Simulated sockets: listening, connecting, accepting, closing.
+ * Simulated sockets: connecting, accepting, closing.
  *
  *   ASKING ──► ANSWERING ──► GREETING ──► OPEN         a connection takes one round trip
  *      │           │
@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "runtime/sim_internal.h"
 
@@ -20,57 +19,10 @@ enum { ASKED_MAX = 7 };
 
 uint64_t sim_delay(struct sim *sim) {
     const struct rt_sim_options *options = &sim->options;
-    return options->delay_min_ns +
-           sim_draw(sim, options->delay_max_ns - options->delay_min_ns + 1);
-}
-
-/* ---- sites ------------------------------------------------------------------------------------- */
-
-static bool address_equal(const struct rt_address *a, const struct rt_address *b) {
-    size_t size = a->family == 6 ? 16 : 4;
-    return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, size) == 0;
-}
-
-static struct sim_site *site_find(struct sim *sim, const struct rt_address *address) {
-    for (struct sim_site *site = sim->sites; site != NULL; site = site->next) {
-        if (address_equal(&site->address, address)) {
-            return site;
-        }
-    }
-    return NULL;
-}
-
-struct sim_site *sim_site_of(struct sim *sim, const struct rt_address *address) {
-    struct sim_site *site = site_find(sim, address);
-    if (site == NULL) {
-        site = sim_allocate(sizeof(*site));
-        site->address = *address;
-        site->next = sim->sites;
-        sim->sites = site;
-    }
-    return site;
-}
-
-/* Who listens there, on exactly this address or on every address of the family. */
-static struct sim_listener *listener_at(struct sim *sim, const struct sim_site *site) {
-    if (site->listener != NULL) {
-        return site->listener;
-    }
-    struct rt_address any = {.port = site->address.port, .family = site->address.family};
-    struct sim_site *wide = site_find(sim, &any);
-    return wide == NULL ? NULL : wide->listener;
+    return options->delay_min_ns + sim_draw(sim, options->delay_max_ns - options->delay_min_ns + 1);
 }
 
 /* ---- sockets ----------------------------------------------------------------------------------- */
-
-static void socket_own(struct sim *sim, struct sim_socket *base, struct rt_socket *socket) {
-    RT_ASSERT(socket->handle == -1); /* initialised, or closed */
-    base->owner = socket;
-    base->handle = sim->handles++;
-    socket->handle = base->handle;
-    socket->generation++;
-    socket->executor = base;
-}
 
 static void socket_disown(struct sim_socket *base) {
     base->owner->handle = -1;
@@ -96,34 +48,6 @@ static struct sim_socket *socket_base(struct sim *sim, const struct rt_socket *s
     RT_ASSERT(socket->handle >= 0 && base->handle == socket->handle && base->owner == socket);
     RT_ASSERT(base->kind == kind);
     return base;
-}
-
-int sim_socket_listen(struct rt_world *world, struct rt_socket *socket,
-                      struct rt_address *address) {
-    struct sim *sim = sim_of(world);
-    RT_ASSERT(sim->running == socket->actor);
-    while (address->port == 0) {
-        struct rt_address picked = *address;
-        picked.port = sim->next_port++;
-        if (sim->next_port == 0) {
-            sim->next_port = SIM_FIRST_FREE_PORT;
-        }
-        struct sim_site *taken = site_find(sim, &picked);
-        if (taken == NULL || taken->listener == NULL) {
-            *address = picked;
-        }
-    }
-    struct sim_site *site = sim_site_of(sim, address);
-    if (site->listener != NULL) {
-        return -EADDRINUSE;
-    }
-    struct sim_listener *listener = sim_allocate(sizeof(*listener));
-    listener->base.kind = SIM_SOCKET_LISTENER;
-    listener->site = site;
-    site->listener = listener;
-    socket_own(sim, &listener->base, socket);
-    sim_note(sim, SIM_NOTE_LISTEN, socket->actor, address->port, 0, 0);
-    return 0;
 }
 
 /* ---- connections ------------------------------------------------------------------------------- */
@@ -180,7 +104,7 @@ int sim_socket_connect(struct rt_world *world, struct rt_socket *socket,
     }
     struct sim_connection *connection = connection_create(sim, sim_site_of(sim, address));
     connection->ends[SIM_CLIENT].open = true;
-    socket_own(sim, &connection->ends[SIM_CLIENT].base, socket);
+    sim_socket_own(sim, &connection->ends[SIM_CLIENT].base, socket);
     connection->stage = SIM_STAGE_ASKING;
     sim_schedule(sim, &connection->handshake, sim->now_ns + sim_delay(sim));
     sim_note(sim, SIM_NOTE_CONNECT, socket->actor, connection->id, address->port, 0);
@@ -215,7 +139,7 @@ static void ask_again(struct sim *sim, struct sim_connection *connection) {
 }
 
 void sim_handshake_complete(struct sim *sim, struct sim_connection *connection) {
-    struct sim_listener *listener = listener_at(sim, connection->site);
+    struct sim_listener *listener = sim_listener_at(sim, connection->site);
     connection->stage = SIM_STAGE_OPEN;
     if (listener == NULL) { /* it went away meanwhile */
         sim_pipe_close(sim, &connection->pipes[SIM_SERVER], SIM_SEGMENT_RESET);
@@ -234,8 +158,8 @@ void sim_handshake_complete(struct sim *sim, struct sim_connection *connection) 
 }
 
 static void handshake_asked(struct sim *sim, struct sim_connection *connection) {
-    bool refused = connection->site->fault == RT_SIM_REFUSE ||
-                   listener_at(sim, connection->site) == NULL;
+    bool refused =
+        connection->site->fault == RT_SIM_REFUSE || sim_listener_at(sim, connection->site) == NULL;
     connection->stage = refused ? SIM_STAGE_REFUSING : SIM_STAGE_ANSWERING;
     sim_schedule(sim, &connection->handshake, sim->now_ns + sim_delay(sim));
 }
@@ -279,9 +203,8 @@ void sim_handshake_event(struct sim *sim, struct sim_connection *connection) {
             sim_connection_settle(sim, connection);
         }
         break;
-    case SIM_STAGE_OPEN:
-    case SIM_STAGE_FAILED:
-        RT_ASSERT(!"a handshake that is over has no events");
+    default:
+        RT_ASSERT(connection->stage < SIM_STAGE_OPEN); /* what is over has no events */
     }
 }
 
@@ -299,7 +222,7 @@ int sim_socket_accept(struct rt_world *world, struct rt_socket *listener,
         from->backlog_last = NULL;
     }
     struct sim_end *end = &connection->ends[SIM_SERVER];
-    socket_own(sim, &end->base, socket);
+    sim_socket_own(sim, &end->base, socket);
     sim_note(sim, SIM_NOTE_ACCEPT, socket->actor, connection->id, 0, 0);
     const struct sim_pipe *incoming = &connection->pipes[SIM_CLIENT];
     if (incoming->arrived > 0 || incoming->ended || end->error != 0) {

@@ -101,24 +101,9 @@ static uint64_t grace_ns(struct sim *sim) {
     return 1 + sim_draw(sim, lengthy ? GRACE_LONG_MAX_NS : GRACE_MAX_NS);
 }
 
-static void timers_detach(struct sim *sim, const struct rt_actor *actor) {
-    for (uint32_t i = 0; i < sim->queue.count;) {
-        struct sim_event *event = sim->queue.entries[i].event;
-        struct rt_timer *timer = event->subject;
-        if (event->kind == SIM_EVENT_TIMER && timer->actor == actor) {
-            sim_queue_remove(&sim->queue, event);
-            sim_event_release(sim, event);
-            timer->executor = NULL;
-            i = 0; /* what was moved here may have come from anywhere */
-        } else {
-            i++;
-        }
-    }
-}
-
 static void actor_end(struct sim *sim, struct rt_actor *actor) {
     sim_note(sim, SIM_NOTE_END, actor, 0, 0, 0);
-    timers_detach(sim, actor);
+    sim_timers_detach(sim, actor);
     RT_ASSERT(!sim_actor_has_socket(sim, actor)); /* closed before RT_END */
     RT_ASSERT(!sim_actor_has_lookup(sim, actor)); /* finished or abandoned before RT_END */
     sim_schedule(sim, sim_event_acquire(sim, SIM_EVENT_GONE, actor), sim->now_ns + grace_ns(sim));
@@ -133,10 +118,10 @@ static void actor_gone(struct sim *sim, struct rt_actor *actor) {
 /* ---- activations ------------------------------------------------------------------------------- */
 
 static struct rt_actor *pick(struct sim *sim) {
-    bool job = sim->ready.count == 0 ||
-               (sim->ready_jobs.count > 0 &&
-                (sim->activations_since_job + 1 >= ACTIVATIONS_PER_JOB_MAX ||
-                 sim_once_in(sim, JOB_ONCE_IN)));
+    bool job =
+        sim->ready.count == 0 ||
+        (sim->ready_jobs.count > 0 && (sim->activations_since_job + 1 >= ACTIVATIONS_PER_JOB_MAX ||
+                                       sim_once_in(sim, JOB_ONCE_IN)));
     sim->activations_since_job = job ? 0 : sim->activations_since_job + 1;
     struct sim_actors *from = job ? &sim->ready_jobs : &sim->ready;
     uint32_t index = (uint32_t)sim_draw(sim, from->count);
@@ -164,49 +149,6 @@ static void activate(struct sim *sim) {
     } else if (result == RT_ACTIVATION_ENDED) {
         actor_end(sim, actor);
     }
-}
-
-/* ---- timers ------------------------------------------------------------------------------------ */
-
-void sim_timer_arm(struct rt_world *world, struct rt_timer *timer, uint64_t deadline_ns) {
-    struct sim *sim = sim_of(world);
-    RT_ASSERT(sim->running == timer->actor); /* inside its actor's activation */
-    sim_note(sim, SIM_NOTE_ARM, timer->actor, timer->mark / RT_MARK(0), deadline_ns, 0);
-    struct sim_event *event = timer->executor;
-    if (event == NULL) {
-        event = sim_event_acquire(sim, SIM_EVENT_TIMER, timer);
-        timer->executor = event;
-    }
-    RT_ASSERT(event->subject == timer);
-    sim_unschedule(sim, event);
-    timer->deadline_ns = deadline_ns;
-    if (deadline_ns == RT_FOREVER) {
-        timer->executor = NULL;
-        sim_event_release(sim, event);
-        return;
-    }
-    sim_schedule(sim, event, deadline_ns > sim->now_ns ? deadline_ns : sim->now_ns);
-}
-
-void sim_timer_cancel(struct rt_world *world, struct rt_timer *timer) {
-    struct sim *sim = sim_of(world);
-    RT_ASSERT(sim->running == timer->actor);
-    timer->deadline_ns = RT_FOREVER;
-    struct sim_event *event = timer->executor;
-    if (event != NULL) {
-        RT_ASSERT(event->subject == timer);
-        sim_note(sim, SIM_NOTE_CANCEL, timer->actor, timer->mark / RT_MARK(0), 0, 0);
-        timer->executor = NULL;
-        sim_unschedule(sim, event);
-        sim_event_release(sim, event);
-    }
-}
-
-static void timer_fire(struct sim *sim, struct rt_timer *timer) {
-    sim_note(sim, SIM_NOTE_TIMER, timer->actor, timer->mark / RT_MARK(0), 0, 0);
-    timer->executor = NULL;
-    timer->deadline_ns = RT_FOREVER;
-    rt_mark(timer->actor, timer->mark);
 }
 
 /* ---- reclamation ------------------------------------------------------------------------------- */
@@ -237,7 +179,7 @@ static void dispatch(struct sim *sim, struct sim_event *event) {
     }
     switch (copy.kind) {
     case SIM_EVENT_TIMER:
-        timer_fire(sim, copy.subject);
+        sim_timer_event(sim, copy.subject);
         break;
     case SIM_EVENT_ARRIVAL:
         sim_pipe_arrival_event(sim, copy.subject);
@@ -345,8 +287,8 @@ void sim_finish_grace(struct sim *sim) {
         struct sim_queue_entry first = {.event = NULL};
         for (uint32_t i = 0; i < sim->queue.count; i++) {
             const struct sim_queue_entry *each = &sim->queue.entries[i];
-            bool waits = each->event->kind == SIM_EVENT_GONE ||
-                         each->event->kind == SIM_EVENT_RETIRED;
+            bool waits =
+                each->event->kind == SIM_EVENT_GONE || each->event->kind == SIM_EVENT_RETIRED;
             bool earlier = first.event == NULL || each->when_ns < first.when_ns ||
                            (each->when_ns == first.when_ns && each->rank < first.rank);
             if (waits && earlier) {
