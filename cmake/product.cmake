@@ -7,6 +7,8 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# From where a .pc file is installed back to the prefix: the tree can be moved.
+file(RELATIVE_PATH product_pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 set(product_version_script ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 
 # One library in both kinds: targets <target>_shared and <target>_static, file lib<file>.

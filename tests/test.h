@@ -5,7 +5,7 @@
  * Normally this is Criterion: each test in a process of its own. Under a sanitizer it is a plain
  * runner in one process (tests/plain/), because Debian's Criterion 2.4.1 aborts under TSan and
  * passes a test that leaks under ASan. The names are the same: Test, TestSuite with .init, .fini,
- * .timeout (seconds), .disabled, .signal, .exit_code; cr_assert… stops the test, cr_expect… not.
+ * .timeout (seconds), .disabled, .signal, .exit_code; cr_assert… ends the test, cr_expect… not.
  *
  * The assertions are our own in both flavours: each operand is evaluated once, and a failure prints
  * both values, the place, and how to run the test alone. The last arguments may be a format literal
@@ -28,7 +28,7 @@
 #include "plain/criterion_names.h"
 #endif
 
-/* ---- what a failure says ---------------------------------------------------------------------- */
+/* ---- what a failure says --------------------------------------------------------------------- */
 
 struct test_place {
     const char *file;
@@ -99,7 +99,7 @@ bool test_strings_equal(const char *left, const char *right);
 #define TEST_GO_ON_ test_go_on()
 #define TEST_PLACE_(text) (&(struct test_place){__FILE__, __LINE__, text})
 
-/* ---- assertions ------------------------------------------------------------------------------- */
+/* ---- assertions ------------------------------------------------------------------------------ */
 
 #define TEST_THAT_(then, condition, text, ...)                                                     \
     do {                                                                                           \

@@ -23,7 +23,7 @@
 
 #define SLUICE_SHIM_CK_PR 1
 
-/* ---- fences: for the machine only ------------------------------------------------------------- */
+/* ---- fences: for the machine only ----------------------------------------------------------- */
 
 static inline void ck_pr_barrier(void) {
     __asm__ __volatile__("" ::: "memory");
@@ -58,7 +58,7 @@ SHIM_FENCE(store_atomic)
 SHIM_FENCE(store_load)
 SHIM_FENCE(unlock)
 
-/* ---- operations on one type ------------------------------------------------------------------- */
+/* ---- operations on one type ----------------------------------------------------------------- */
 
 #define SHIM_OPERATIONS(name, type)                                                                \
     static inline type ck_pr_load_##name(const type *source) {                                     \
@@ -114,7 +114,7 @@ static inline bool ck_pr_bts_uint(unsigned int *target, unsigned int bit) {
     return (__atomic_fetch_or(target, mask, __ATOMIC_SEQ_CST) & mask) != 0;
 }
 
-/* ---- pointers: the target is the address of a pointer of any type ------------------------------ */
+/* ---- pointers: the target is the address of a pointer of any type ---------------------------- */
 
 static inline void *ck_pr_load_ptr(const void *source) {
     return __atomic_load_n((void *const *)source, __ATOMIC_ACQUIRE);
