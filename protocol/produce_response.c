@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* As in metadata_response.c: ..._open walks the body once, the iterators walk what is known good. */
+/* As in metadata_response.c: `open` walks the body once, the iterators walk what is known good. */
 #include "protocol/produce.h"
 
 enum {
