@@ -35,11 +35,11 @@ def read(path):
     records = []
     with open(path, 'rb') as file:
         while line := file.readline():
-            partition, offset, timestamp, key_size, value_size, header_count = map(int, line.split())
+            *place, key_size, value_size, header_count = map(int, line.split())
             key, value = read_pair(file, key_size, value_size)
             headers = [read_pair(file, *map(int, file.readline().split()))
                        for _ in range(header_count)]
-            records.append(Record(partition, offset, timestamp, key, value, headers))
+            records.append(Record(*place, key, value, headers))
     return records
 
 

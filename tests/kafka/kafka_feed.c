@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Produces the records of kafka_records.h through libsluice's public surface, and checks that each
- * is reported exactly once, in its topic, in the order of its partition. Exit status 0 only if all were persisted.
+ * is reported exactly once, in its topic, in the order of its partition. Exit
+ * status 0 only if all were persisted.
  *
  *   kafka_feed -b HOST:PORT [-s SEED] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
  *              [-r REPORTS_FILE] [-X option=value]…

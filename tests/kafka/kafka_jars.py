@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Kafka's jars, fetched once from the Maven repository, and our Java classes compiled against them.
 
-Both live in a cache folder (SLUICE_KAFKA_CACHE, else ~/.cache/sluice-kafka), named by a hash of what
-they are made from: a changed pom or source makes a new one. Processes that come at the same time
+Both live in a cache folder (SLUICE_KAFKA_CACHE, else ~/.cache/sluice-kafka), named by a hash of
+what they are made from: a changed pom or source makes a new one. Processes that come at the same time
 take turns on a lock; what is half made never gets its final name.
 """
 import fcntl

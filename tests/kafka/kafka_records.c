@@ -2,7 +2,15 @@
 #include "tests/kafka/kafka_records.h"
 
 /* Each draw of a record has its own number; java/Expected.java uses the same ones. */
-enum draw { DRAW_TOPIC, DRAW_KEY, DRAW_VALUE, DRAW_BYTES, DRAW_HEADERS, DRAW_TIME, DRAW_KEY_BYTES = 8 };
+enum draw {
+    DRAW_TOPIC,
+    DRAW_KEY,
+    DRAW_VALUE,
+    DRAW_BYTES,
+    DRAW_HEADERS,
+    DRAW_TIME,
+    DRAW_KEY_BYTES = 8
+};
 
 static const int64_t timestamp_first_ms = 1700000000000;
 static const uint32_t key_count = 20000;
@@ -85,6 +93,6 @@ void kafka_record_make(struct kafka_record *made, uint64_t seed, uint64_t index)
     make_key(made, seed, index);
     make_value(made, seed, index);
     make_headers(made, seed, index);
-    made->record.timestamp_ms = timestamp_first_ms + (int64_t)(index / 8)
-                                + below(draw(seed, index, DRAW_TIME), 2000) - 1000;
+    made->record.timestamp_ms = timestamp_first_ms + (int64_t)(index / 8) +
+                                below(draw(seed, index, DRAW_TIME), 2000) - 1000;
 }

@@ -13,6 +13,8 @@ import pathlib
 import shutil
 import sys
 
+sys.dont_write_bytecode = True
+
 import kafka_jars
 from processes import Failure, Scratch, end_by_exception_on_signals
 import scenarios

@@ -93,7 +93,8 @@ final class Expected {
             case 2:
                 return List.of(first, header("twice", bytes("one")), header("twice", bytes("two")));
             default:
-                return List.of(first, header("null", null), header("n\u00e4me", bytes("v\u00e4lue")));
+                return List.of(first, header("null", null),
+                        header("n\u00e4me", bytes("v\u00e4lue")));
         }
     }
 

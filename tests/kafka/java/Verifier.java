@@ -12,9 +12,9 @@ import org.apache.kafka.common.header.Header;
 
 /**
  * Compares what a consumer reads with what was produced. Every record must be there as its outcome
- * says (persisted: once; not persisted: never; unknown: at most once), in its partition in the order
- * of production, with the same bytes. All differences are counted by kind; the first few of each
- * kind are told in full.
+ * says (persisted: once; not persisted: never; unknown: at most once), in its partition in the
+ * order of production, with the same bytes. All differences are counted by kind; the first few
+ * of each kind are told in full.
  */
 final class Verifier {
     private static final int TOLD_PER_KIND = 3;
