@@ -27,7 +27,7 @@ void broker_output_reserve(struct broker_output *output, size_t size) {
 }
 
 void broker_output_cut(struct broker_output *output, size_t size) {
-    output->writer.at = output->writer.start + size;
+    output->writer.at = size == 0 ? output->writer.start : output->writer.start + size;
     output->writer.failed = false;
 }
 
