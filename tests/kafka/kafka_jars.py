@@ -2,8 +2,8 @@
 """Kafka's jars, fetched once from the Maven repository, and our Java classes compiled against them.
 
 Both live in a cache folder (SLUICE_KAFKA_CACHE, else ~/.cache/sluice-kafka), named by a hash of
-what they are made from: a changed pom or source makes a new one. Processes that come at the same time
-take turns on a lock; what is half made never gets its final name.
+what they are made from: a changed pom or source makes a new one. Processes that come at the same
+time take turns on a lock; what is half made never gets its final name.
 """
 import fcntl
 import hashlib

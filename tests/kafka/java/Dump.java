@@ -12,8 +12,8 @@ import org.apache.kafka.common.header.Header;
 /**
  * Writes every record of one topic to a file, without any quoting: `Dump --bootstrap HOST:PORT
  * --topic NAME --partitions N --file PATH`. Per record one line "partition offset timestamp
- * key-size value-size header-count", then the bytes of key and value and a newline; then per header a line
- * "name-size value-size", the bytes of both and a newline. A size of -1 is null.
+ * key-size value-size header-count", then the bytes of key and value and a newline; then per header
+ * a line "name-size value-size", the bytes of both and a newline. A size of -1 is null.
  */
 final class Dump {
     private Dump() {
