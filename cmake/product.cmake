@@ -65,6 +65,9 @@ if(TARGET sluice_broker)
     NEEDS sluice)
 endif()
 
+if(TARGET sluice_command)
+  install(TARGETS sluice_command)
+endif()
 install(DIRECTORY include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
 install(EXPORT sluice NAMESPACE sluice:: FILE sluice-targets.cmake
