@@ -30,6 +30,7 @@ struct rt_timer {
     struct rt_actor *actor;
     uint32_t mark;
     _Atomic uint32_t state;         /* executor's */
+    uint32_t place;                 /* executor's */
     _Atomic uint64_t deadline_ns;   /* wanted; RT_FOREVER when not armed */
     _Atomic uint64_t scheduled_ns;  /* executor's: where it sits */
     struct rt_timer *next, *previous;
@@ -249,7 +250,8 @@ static inline void rt_wake(struct rt_world *world, _Atomic uint32_t *word) {
     world->ops->wake(world, word);
 }
 /* One pointer per application thread and world, NULL at first. When the thread ends,
- * the callback given to the executor is called with the value. */
+ * the callback given to the executor is called with the value; it may not ask for a slot itself.
+ * The answer is NULL when memory is short. */
 static inline void **rt_thread_slot(struct rt_world *world) {
     return world->ops->thread_slot(world);
 }
@@ -258,6 +260,7 @@ static inline void **rt_thread_slot(struct rt_world *world) {
 static inline int rt_signal_descriptor(struct rt_world *world) {
     return world->ops->signal_descriptor(world);
 }
+/* Any thread. After lowering it look again at what it stands for: a raise may have come between. */
 static inline void rt_signal_set(struct rt_world *world, bool raised) {
     world->ops->signal_set(world, raised);
 }

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Clock, memory, randomness, sleeping on a word, the signal descriptor, fork, threads. */
+#include "runtime/threads_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/assert.h"
+
+enum { NS_PER_S = 1000000000, NS_PER_MS = 1000000, MS_PER_S = 1000 };
+
+/* ---- clock, memory, randomness ----------------------------------------------------------------- */
+
+uint64_t system_now_ns(struct rt_world *world) {
+    (void)world;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+int64_t system_wall_ms(struct rt_world *world) {
+    (void)world;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
+}
+
+void *system_acquire(struct rt_world *world, size_t size) {
+    _Static_assert(_Alignof(max_align_t) >= 16, "malloc aligns to 16");
+    void *memory = malloc(size);
+    if (memory != NULL) {
+        atomic_fetch_add_explicit(&world->memory_used, size, memory_order_relaxed);
+    }
+    return memory;
+}
+
+void system_release(struct rt_world *world, void *memory, size_t size) {
+    free(memory);
+    uint64_t before = atomic_fetch_sub_explicit(&world->memory_used, size, memory_order_relaxed);
+    RT_ASSERT(before >= size);
+}
+
+uint64_t system_seed(void) {
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) {
+        seed = system_now_ns(NULL) ^ (uint64_t)getpid() << 32; /* early at boot */
+    }
+    return seed;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014): the state is a counter, so threads share it by one add. */
+uint64_t system_random(struct rt_world *world) {
+    uint64_t step = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z = atomic_fetch_add_explicit(&threads_of(world)->random, step,
+                                           memory_order_relaxed) + step;
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* ---- sleeping on a word ------------------------------------------------------------------------ */
+
+static long futex(_Atomic uint32_t *word, int operation, uint32_t value,
+                  const struct timespec *deadline) {
+    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, deadline, NULL,
+                   FUTEX_BITSET_MATCH_ANY);
+}
+
+bool system_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
+                 uint64_t deadline_ns) {
+    (void)world;
+    struct timespec deadline = {
+        .tv_sec = (time_t)(deadline_ns / NS_PER_S),
+        .tv_nsec = (long)(deadline_ns % NS_PER_S),
+    };
+    /* The bitset form takes an absolute time of CLOCK_MONOTONIC. */
+    long result = futex(word, FUTEX_WAIT_BITSET, seen,
+                        deadline_ns == RT_FOREVER ? NULL : &deadline);
+    return result == 0 || errno != ETIMEDOUT;
+}
+
+void system_wake(struct rt_world *world, _Atomic uint32_t *word) {
+    (void)world;
+    (void)futex(word, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+void system_sleep(_Atomic uint32_t *word, uint32_t seen) {
+    (void)futex(word, FUTEX_WAIT_BITSET, seen, NULL);
+}
+
+void system_wake_one(_Atomic uint32_t *word) {
+    (void)futex(word, FUTEX_WAKE, 1, NULL);
+}
+
+/* ---- the signal descriptor --------------------------------------------------------------------- */
+
+static void raise_descriptor(int descriptor) {
+    uint64_t one = 1;
+    ssize_t written = write(descriptor, &one, sizeof one);
+    RT_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
+}
+
+int system_signal_descriptor(struct rt_world *world) {
+    struct signal_line *line = &threads_of(world)->signal;
+    int descriptor = atomic_load(&line->descriptor);
+    if (descriptor >= 0) {
+        return descriptor;
+    }
+    int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made < 0) {
+        return -1;
+    }
+    if (!atomic_compare_exchange_strong(&line->descriptor, &descriptor, made)) {
+        close(made);
+        return descriptor; /* another thread was faster */
+    }
+    if (atomic_load(&line->raised)) { /* while there was none; once too often does no harm */
+        raise_descriptor(made);
+    }
+    return made;
+}
+
+static void raise_line(struct signal_line *line) {
+    if (!atomic_exchange(&line->raised, true)) {
+        int descriptor = atomic_load(&line->descriptor);
+        if (descriptor >= 0) {
+            raise_descriptor(descriptor);
+        }
+    }
+}
+
+/* Takes it down before the flag: who raises in between leaves it to us to look again, as the caller
+ * does after clearing. The other way round a raise could be lost for good. */
+static void clear_line(struct signal_line *line) {
+    uint64_t count;
+    int descriptor = atomic_load(&line->descriptor);
+    if (descriptor >= 0 && read(descriptor, &count, sizeof count) < 0) {
+        RT_ASSERT(errno == EAGAIN || errno == EINTR);
+    }
+    atomic_store(&line->raised, false);
+}
+
+void system_signal_set(struct rt_world *world, bool raised) {
+    struct signal_line *line = &threads_of(world)->signal;
+    if (raised) {
+        raise_line(line);
+    } else {
+        clear_line(line);
+    }
+}
+
+/* ---- fork -------------------------------------------------------------------------------------- */
+
+/* How often this process is the child of a fork: process-wide by nature, written only in a child
+ * that has one thread. */
+static _Atomic uint32_t fork_generation;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void in_child(void) {
+    atomic_fetch_add_explicit(&fork_generation, 1, memory_order_relaxed);
+}
+
+static void watch_forks(void) {
+    (void)pthread_atfork(NULL, NULL, in_child);
+}
+
+uint32_t system_fork_generation(void) {
+    (void)pthread_once(&fork_once, watch_forks);
+    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
+bool system_forked(struct rt_world *world) {
+    return atomic_load_explicit(&fork_generation, memory_order_relaxed) !=
+           threads_of(world)->fork_generation;
+}
+
+/* ---- threads ----------------------------------------------------------------------------------- */
+
+int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument,
+                        const char *name, const char *suffix) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
+    if (error != 0) {
+        return error;
+    }
+    error = pthread_create(thread, NULL, body, argument);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0) {
+        char full[NAME_BYTES];
+        (void)snprintf(full, sizeof full, "%.10s-%.4s", name, suffix);
+        (void)pthread_setname_np(*thread, full);
+    }
+    return error;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker: take an actor, activate it, look around, and park when nothing is in sight.
+ *
+ * Order of taking: own ring, what was submitted from outside, another worker's ring, jobs. Every
+ * 61st activation looks outside first and every 16th at the jobs, so that nobody starves; actors
+ * that have more to do go to the back.
+ *
+ * | who may call     | from where                                                        |
+ * | worker_submit    | any thread; a worker's own ring only from that worker             |
+ * | worker_user_code | a worker, in an activation; nothing happens on other threads      |
+ */
+#include "runtime/threads_internal.h"
+
+#include <sched.h>
+#include <urcu-qsbr.h>
+
+#include "runtime/activate.h"
+#include "runtime/assert.h"
+
+enum { JOB_INTERVAL = 16, OUTSIDE_INTERVAL = 61, REFILL_ACTORS_MAX = RUNQ_RING_SLOTS / 2 };
+
+/* Which worker this thread is; NULL on all other threads. */
+static _Thread_local struct worker *current __attribute__((tls_model("initial-exec")));
+
+/* ---- taking ------------------------------------------------------------------------------------ */
+
+static struct rt_actor *steal(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    for (unsigned i = 1; i < threads->world.workers; i++) {
+        unsigned victim = (worker->index + i) % threads->world.workers;
+        if (runq_ring_steal(&worker->ring, &threads->workers[victim].ring)) {
+            return runq_ring_pop(&worker->ring);
+        }
+    }
+    return NULL;
+}
+
+static struct rt_actor *next_actor(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    struct rt_actor *actor = NULL;
+    worker->tick++;
+    if (worker->tick % JOB_INTERVAL == 0) {
+        actor = runq_shared_pop(&threads->jobs);
+    }
+    if (actor == NULL && worker->tick % OUTSIDE_INTERVAL == 0) {
+        actor = runq_shared_pop(&threads->actors);
+    }
+    if (actor == NULL) {
+        actor = runq_ring_pop(&worker->ring);
+    }
+    if (actor == NULL) {
+        runq_shared_refill(&threads->actors, &worker->ring, REFILL_ACTORS_MAX);
+        actor = runq_ring_pop(&worker->ring);
+    }
+    if (actor == NULL) {
+        actor = steal(worker);
+    }
+    if (actor == NULL) {
+        actor = runq_shared_pop(&threads->jobs);
+    }
+    return actor;
+}
+
+static bool others_wait(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    return runq_ring_count(&worker->ring) > 0 || !runq_shared_empty(&threads->actors) ||
+           !runq_shared_empty(&threads->jobs);
+}
+
+bool worker_sees_work(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    if (others_wait(worker) || timers_pending(&threads->timers, system_now_ns(&threads->world))) {
+        return true;
+    }
+    for (unsigned i = 0; i < threads->world.workers; i++) {
+        if (runq_ring_count(&threads->workers[i].ring) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- submitting -------------------------------------------------------------------------------- */
+
+static void queue(struct worker *worker, struct rt_actor *actor) {
+    if (actor->kind->class == RT_CLASS_JOB) {
+        runq_shared_push(&worker->threads->jobs, actor);
+    } else if (!runq_ring_push(&worker->ring, actor)) {
+        runq_shared_push(&worker->threads->actors, actor);
+    }
+}
+
+static bool someone_is_parked(const struct threads *threads) {
+    return (atomic_load_explicit(&threads->idle, memory_order_relaxed) & IDLE_PARKED_ALL) != 0;
+}
+
+void worker_submit(struct rt_world *world, struct rt_actor *actor) {
+    struct threads *threads = threads_of(world);
+    struct worker *worker = current;
+    bool job = actor->kind->class == RT_CLASS_JOB;
+    if (worker == NULL || worker->threads != threads || worker->away) {
+        runq_shared_push(job ? &threads->jobs : &threads->actors, actor);
+        park_submitted_outside(threads);
+        return;
+    }
+    queue(worker, actor);
+    /* One waiting actor is not worth another core: we get to it when this activation is over. */
+    if (someone_is_parked(threads) && (job || runq_ring_count(&worker->ring) > 1)) {
+        park_wake_another(threads);
+    }
+}
+
+/* ---- running ----------------------------------------------------------------------------------- */
+
+static void run(struct worker *worker, struct rt_actor *actor) {
+    struct threads *threads = worker->threads;
+    bool job = actor->kind->class == RT_CLASS_JOB; /* the actor may be gone after its run */
+    worker->now_ns = system_now_ns(&threads->world);
+    struct rt_turn turn = {
+        .world = &threads->world,
+        .now_ns = worker->now_ns,
+        .budget = TURN_BUDGET_MESSAGES,
+        .worker = worker->index,
+    };
+    if (job) {
+        park_step_away(worker, true);
+    }
+    switch (rt_activate(actor, &turn)) {
+    case RT_ACTIVATION_DONE:
+        break;
+    case RT_ACTIVATION_REQUEUE:
+        queue(worker, actor);
+        break;
+    case RT_ACTIVATION_ENDED:
+        timers_let_go(threads, actor);
+        break;
+    }
+    park_step_away(worker, false);
+    reclaim_quiescent(threads);
+}
+
+void worker_user_code(struct rt_world *world, bool inside) {
+    struct worker *worker = current;
+    if (worker == NULL || worker->threads != threads_of(world)) {
+        return;
+    }
+    if (inside) {
+        park_step_away(worker, true);
+        reclaim_offline(worker->threads);
+    } else {
+        reclaim_online(worker->threads);
+        park_step_away(worker, false);
+    }
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------- */
+
+/* A look at epoll and the timers by a worker that has no time to sleep. */
+static void look_around(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    struct poller *poller = &threads->poller;
+    uint64_t last_ns = atomic_load_explicit(&poller->last_ns, memory_order_relaxed);
+    if (worker->now_ns < last_ns + POLL_INTERVAL_NS) {
+        return;
+    }
+    atomic_store_explicit(&poller->last_ns, worker->now_ns, memory_order_relaxed);
+    if (timers_pending(&threads->timers, worker->now_ns)) {
+        (void)timers_run(threads, worker->now_ns);
+    }
+    if (atomic_load_explicit(&poller->open, memory_order_relaxed) > 0 && poller_try_token(worker)) {
+        poller_wait(worker, 0);
+        poller_drop_token(worker);
+    }
+}
+
+/* Nothing to run. */
+static void rest(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    uint64_t now_ns = system_now_ns(&threads->world);
+    if (timers_pending(&threads->timers, now_ns)) {
+        if (!timers_run(threads, now_ns)) {
+            sched_yield();
+        }
+    } else if (atomic_load(&threads->stopping)) {
+        /* What has ended is still being finished, and may have a last word to actors. */
+        reclaim_offline(threads);
+        sched_yield();
+        reclaim_online(threads);
+    } else {
+        park(worker);
+    }
+}
+
+static bool may_leave(struct worker *worker) {
+    struct threads *threads = worker->threads;
+    return atomic_load(&threads->stopping) && atomic_load(&threads->reclaim.pending) == 0 &&
+           !worker_sees_work(worker);
+}
+
+void *worker_main(void *argument) {
+    struct worker *worker = argument;
+    struct threads *threads = worker->threads;
+    current = worker;
+    rcu_register_thread();
+    for (;;) {
+        struct rt_actor *actor = next_actor(worker);
+        if (actor != NULL) {
+            park_found_work(worker);
+            if (someone_is_parked(threads) && others_wait(worker)) {
+                park_wake_another(threads);
+            }
+            run(worker, actor);
+            look_around(worker);
+        } else if (may_leave(worker)) {
+            break;
+        } else {
+            rest(worker);
+        }
+    }
+    RT_ASSERT(!worker->searching || atomic_load(&threads->stopping));
+    rcu_unregister_thread();
+    return NULL;
+}
