@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* `sluice COMMAND`: finds the subcommand. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct command {
+    const char *name;
+    command_run run;
+    const char *text;
+};
+
+static const struct command commands[] = {
+    {"demo", demo_run, "see it work: three brokers in this process, faults, everything read back"},
+    {"produce", produce_run, "write lines of files or of standard input to a topic"},
+    {"broker", broker_run, "run the embedded broker on loopback"},
+    {"metadata", metadata_run, "show brokers, topics, partitions and leaders"},
+    {"bench", bench_run, "measure"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static const struct command *command_find(const char *name) {
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int help(void) {
+    (void)printf("usage: sluice COMMAND [OPTION]...\n\nA Kafka producer. Commands:\n");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        (void)printf("  %-9s %s\n", commands[i].name, commands[i].text);
+    }
+    (void)printf("  %-9s %s\n\n`sluice COMMAND --help` says more.\n", "version",
+                 "show the version");
+    return EXIT_DONE;
+}
+
+static bool is_one_of(const char *word, const char *first, const char *second, const char *third) {
+    return strcmp(word, first) == 0 || strcmp(word, second) == 0 || strcmp(word, third) == 0;
+}
+
+int main(int count, char **arguments) {
+    if (count < 2) {
+        (void)fprintf(stderr, "usage: sluice demo|produce|broker|metadata|bench|version "
+                              "[OPTION]... (see sluice --help)\n");
+        return EXIT_USAGE;
+    }
+    if (is_one_of(arguments[1], "help", "--help", "-h")) {
+        if (count > 2 && command_find(arguments[2]) != NULL) {
+            char *help_arguments[] = {arguments[2], (char *)"--help", NULL};
+            return command_find(arguments[2])->run(2, help_arguments);
+        }
+        return help();
+    }
+    if (is_one_of(arguments[1], "version", "--version", "-V")) {
+        (void)printf("sluice %s\n", sluice_version());
+        return EXIT_DONE;
+    }
+    const struct command *command = command_find(arguments[1]);
+    if (command == NULL) {
+        (void)fprintf(stderr, "sluice: there is no command \"%s\" (see sluice --help)\n",
+                      arguments[1]);
+        return EXIT_USAGE;
+    }
+    int status = command->run(count - 1, arguments + 1);
+    if (fflush(stdout) != 0) {
+        perror("sluice: standard output");
+        return status == EXIT_DONE ? EXIT_FAILED : status;
+    }
+    return status;
+}

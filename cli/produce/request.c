@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The arguments of `sluice produce`. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/produce/produce.h"
+
+static const char help[] =
+    "usage: sluice produce -b HOST:PORT[,...] -t TOPIC [OPTION]... [FILE]...\n"
+    "\n"
+    "Writes each line of the files (none, or -: standard input) as one record.\n"
+    "\n"
+    "  -b, --bootstrap HOST:PORT[,...]  where to ask for the cluster first\n"
+    "  -t, --topic TOPIC\n"
+    "  -p, --partition PARTITION        write there; else by key, or spread\n"
+    "  -K, --key-delimiter DELIMITER    what stands before it in a line is the key (\\t: a tab);\n"
+    "                                   a line without it has no key\n"
+    "  -H, --header NAME=VALUE          a header for each record; may be given again\n"
+    "  -z, --compression CODEC          none or gzip\n"
+    "  -X, --option OPTION=VALUE        any option of docs/options.md; may be given again\n"
+    "      --json                       the result as one JSON object on standard output\n"
+    "      --help\n"
+    "\n"
+    "Ends with 0 if every record was persisted (with acks=0: if nothing failed here), 1 if not,\n"
+    "2 for wrong usage. The first Ctrl-C stops reading and delivers what was accepted, the second\n"
+    "leaves at once.\n";
+
+enum { OPTION_JSON = 256, OPTION_HELP };
+
+static const struct option options[] = {
+    {"bootstrap", required_argument, NULL, 'b'}, {"topic", required_argument, NULL, 't'},
+    {"partition", required_argument, NULL, 'p'}, {"key-delimiter", required_argument, NULL, 'K'},
+    {"header", required_argument, NULL, 'H'},    {"compression", required_argument, NULL, 'z'},
+    {"option", required_argument, NULL, 'X'},    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},    {NULL, 0, NULL, 0},
+};
+
+static int header_add(struct request *request, char *assignment) {
+    char *equals = strchr(assignment, '=');
+    if (equals == NULL) {
+        return usage_error("produce", "-H %s is not name=value", assignment);
+    }
+    *equals = '\0'; /* the arguments are ours: the name ends where the value begins */
+    request->headers[request->header_count++] =
+        (sluice_header){.name = assignment, .value = equals + 1, .value_size = strlen(equals + 1)};
+    return EXIT_DONE;
+}
+
+static int partition_set(struct request *request, const char *text) {
+    int64_t number;
+    if (!number_read(text, 0, INT32_MAX, &number)) {
+        return usage_error("produce", "-p %s is not a partition", text);
+    }
+    request->partition = (int32_t)number;
+    return EXIT_DONE;
+}
+
+static int delimiter_set(struct request *request, const char *text) {
+    request->delimiter = strcmp(text, "\\t") == 0 ? "\t" : text;
+    request->delimiter_size = strlen(request->delimiter);
+    return request->delimiter_size > 0 ? EXIT_DONE : usage_error("produce", "-K is empty");
+}
+
+static int option_take(struct request *request, char **arguments, int option) {
+    switch (option) {
+    case 'b':
+        return config_option(request->config, "produce", "bootstrap.servers", optarg) ? EXIT_DONE
+                                                                                      : EXIT_USAGE;
+    case 't':
+        request->topic = optarg;
+        return EXIT_DONE;
+    case 'p':
+        return partition_set(request, optarg);
+    case 'K':
+        return delimiter_set(request, optarg);
+    case 'H':
+        return header_add(request, optarg);
+    case 'z':
+        return config_option(request->config, "produce", "compression.type", optarg) ? EXIT_DONE
+                                                                                     : EXIT_USAGE;
+    case 'X':
+        return config_assignment(request->config, "produce", optarg) ? EXIT_DONE : EXIT_USAGE;
+    case OPTION_JSON:
+        request->json = true;
+        return EXIT_DONE;
+    case OPTION_HELP:
+        (void)fputs(help, stdout);
+        return -1;
+    default:
+        return usage_error_option(arguments, option);
+    }
+}
+
+static int request_check(const struct request *request) {
+    sluice_error error;
+    if (request->topic == NULL) {
+        return usage_error("produce", "-t TOPIC is missing");
+    }
+    sluice_code code = sluice_config_check(request->config, &error);
+    if (code == SLUICE_MISSING_OPTION) {
+        return usage_error("produce", "-b HOST:PORT is missing");
+    }
+    return code == SLUICE_OK ? EXIT_DONE : usage_error("produce", "%s", error.text);
+}
+
+int request_read(struct request *request, int count, char **arguments) {
+    *request = (struct request){.partition = SLUICE_PARTITION_ANY};
+    request->config = sluice_config_new();
+    request->headers = calloc((size_t)count, sizeof *request->headers);
+    if (request->config == NULL || request->headers == NULL) {
+        (void)fprintf(stderr, "sluice produce: no memory\n");
+        return EXIT_FAILED;
+    }
+    int status = EXIT_DONE;
+    int option = 0;
+    opterr = 0;
+    while (status == EXIT_DONE && option != -1) {
+        option = getopt_long(count, arguments, ":b:t:p:K:H:z:X:", options, NULL);
+        status = option == -1 ? EXIT_DONE : option_take(request, arguments, option);
+    }
+    request->files = arguments + optind;
+    request->file_count = count - optind;
+    return status == EXIT_DONE ? request_check(request) : status;
+}
+
+void request_free(struct request *request) {
+    sluice_config_free(request->config);
+    free(request->headers);
+}
