@@ -1,8 +1,9 @@
-# What is installed: libsluice and libsluice-broker, each shared and static, from the folders' objects.
+# What is installed: libsluice and libsluice-broker, each shared and static, made from the folders'
+# objects.
 #
 # The shared ones export, and the static ones define, only names that begin with sluice_. For the
-# static ones that takes a step of its own: the objects are joined into one, in which every name that
-# no public header declares (they have hidden visibility) becomes local.
+# static ones that takes a step of its own: the objects are joined into one, in which every name
+# that no public header declares (they have hidden visibility) becomes local.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
