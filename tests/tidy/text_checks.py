@@ -136,10 +136,10 @@ def check_words():
                 yield f"{name}:{number}", f"expected nothing left for later, seen: {line.strip()}"
             if name.startswith("runtime/") and kafka.search(line):
                 yield f"{name}:{number}", f"expected no word of Kafka, seen: {line.strip()}"
-    for name in tree.files(".c", ".h", ".def", ".java"):
-        first = tree.lines(name)[0][1]
-        if first != "/* SPDX-License-Identifier: LGPL-2.1-or-later */":
-            yield f"{name}:1", f"expected the SPDX line, seen: {first}"
+    for name in tree.files(".c", ".h", ".def", ".java", ".py", ".sh"):
+        first = tree.lines(name)[:2]
+        if not any("SPDX-License-Identifier: LGPL-2.1-or-later" in line for _, line in first):
+            yield f"{name}:1", f"expected the SPDX line, seen: {first[0][1]}"
 
 
 def check_links():
