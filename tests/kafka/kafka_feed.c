@@ -4,7 +4,7 @@
  * is reported exactly once, in its topic, in the order of its partition. Exit
  * status 0 only if all were persisted.
  *
- *   kafka_feed -b HOST:PORT [-s SEED] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
+ *   kafka_feed -b HOST:PORT [-s SEED] [-m FIRST_MS] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
  *              [-r REPORTS_FILE] [-X option=value]…
  *
  * Standard output is for the harness: "reports N" each time another tenth of the reports is in, and
@@ -22,11 +22,10 @@ enum { TOPICS_MAX = 64, PARTITIONS_MAX = 64, POLL_MAX = 1024, ENTRY_BYTES = 13 }
 enum { MISTAKES_TOLD_MAX = 10 };
 
 struct feed {
-    uint64_t seed;
+    struct kafka_run run;
     uint64_t record_count;
     const char *topic_prefix;
     const char *reports_path;
-    uint32_t topic_count;
     sluice_producer *producer;
     sluice_topic *topics[TOPICS_MAX];
     uint8_t *entries; /* ENTRY_BYTES for each index, as written to reports_path; outcome 0: none */
@@ -52,7 +51,7 @@ static void put_big_endian(uint8_t *to, uint64_t value, unsigned size) {
 }
 
 static void check_place(struct feed *feed, const sluice_report *report, uint64_t index) {
-    uint32_t topic = kafka_record_topic(feed->seed, index, feed->topic_count);
+    uint32_t topic = kafka_record_topic(&feed->run, index);
     if (report->topic != feed->topics[topic])
         mistake(feed, index, "reported for another topic");
     if (report->partition < 0 || report->partition >= PARTITIONS_MAX)
@@ -103,9 +102,9 @@ static bool take_reports(struct feed *feed, int64_t timeout_ms) {
 static void produce_all(struct feed *feed) {
     static struct kafka_record made;
     for (uint64_t index = 0; index < feed->record_count; index++) {
-        kafka_record_make(&made, feed->seed, index);
+        kafka_record_make(&made, &feed->run, index);
         made.record.opaque = (void *)(uintptr_t)index;
-        uint32_t topic = kafka_record_topic(feed->seed, index, feed->topic_count);
+        uint32_t topic = kafka_record_topic(&feed->run, index);
         sluice_code code;
         while ((code = sluice_produce(feed->topics[topic], &made.record)) != SLUICE_OK) {
             if (code != SLUICE_FULL && code != SLUICE_REPORTS_WAITING)
@@ -156,7 +155,7 @@ static void set_option(sluice_config *config, char *text) {
 static void read_arguments(struct feed *feed, sluice_config *config, int count, char **words) {
     static char bootstrap_name[] = "bootstrap.servers";
     int option;
-    while ((option = getopt(count, words, "b:s:n:t:T:r:X:")) != -1) {
+    while ((option = getopt(count, words, "b:s:m:n:t:T:r:X:")) != -1) {
         sluice_error error;
         switch (option) {
         case 'b':
@@ -164,7 +163,10 @@ static void read_arguments(struct feed *feed, sluice_config *config, int count, 
                 give_up(optarg, error.text);
             break;
         case 's':
-            feed->seed = strtoull(optarg, NULL, 10);
+            feed->run.seed = strtoull(optarg, NULL, 10);
+            break;
+        case 'm':
+            feed->run.first_ms = strtoll(optarg, NULL, 10);
             break;
         case 'n':
             feed->record_count = strtoull(optarg, NULL, 10);
@@ -173,7 +175,7 @@ static void read_arguments(struct feed *feed, sluice_config *config, int count, 
             feed->topic_prefix = optarg;
             break;
         case 'T':
-            feed->topic_count = (uint32_t)strtoul(optarg, NULL, 10);
+            feed->run.topic_count = (uint32_t)strtoul(optarg, NULL, 10);
             break;
         case 'r':
             feed->reports_path = optarg;
@@ -185,7 +187,7 @@ static void read_arguments(struct feed *feed, sluice_config *config, int count, 
             exit(2);
         }
     }
-    if (optind != count || feed->topic_count == 0 || feed->topic_count > TOPICS_MAX)
+    if (optind != count || feed->run.topic_count == 0 || feed->run.topic_count > TOPICS_MAX)
         give_up("arguments", "see the top of kafka_feed.c");
 }
 
@@ -194,7 +196,7 @@ static void open_all(struct feed *feed, const sluice_config *config) {
     feed->producer = sluice_producer_open(config, &error);
     if (feed->producer == NULL)
         give_up("open", error.text);
-    for (uint32_t topic = 0; topic < feed->topic_count; topic++) {
+    for (uint32_t topic = 0; topic < feed->run.topic_count; topic++) {
         char name[300];
         snprintf(name, sizeof(name), "%s%u", feed->topic_prefix, topic);
         feed->topics[topic] = sluice_topic_open(feed->producer, name, NULL, &error);
@@ -204,8 +206,7 @@ static void open_all(struct feed *feed, const sluice_config *config) {
 }
 
 int main(int count, char **words) {
-    static struct feed feed = {
-        .seed = 1, .record_count = 1000, .topic_prefix = "feed-", .topic_count = 1};
+    static struct feed feed = {.run = {1, 0, 1}, .record_count = 1000, .topic_prefix = "feed-"};
     sluice_config *config = sluice_config_new();
     if (config == NULL)
         give_up("configuration", "no memory");
@@ -219,7 +220,7 @@ int main(int count, char **words) {
     finish(&feed);
     if (feed.reports_path != NULL)
         write_reports(&feed);
-    for (uint32_t topic = 0; topic < feed.topic_count; topic++)
+    for (uint32_t topic = 0; topic < feed.run.topic_count; topic++)
         sluice_topic_close(feed.topics[topic]);
     sluice_producer_free(feed.producer);
     free(feed.entries);

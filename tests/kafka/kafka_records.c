@@ -12,7 +12,6 @@ enum draw {
     DRAW_KEY_BYTES = 8
 };
 
-static const int64_t timestamp_first_ms = 1700000000000;
 static const uint32_t key_count = 20000;
 
 /* One step of splitmix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Generators". */
@@ -31,8 +30,8 @@ static uint32_t below(uint64_t drawn, uint32_t limit) {
     return (uint32_t)((drawn >> 33) % limit);
 }
 
-uint32_t kafka_record_topic(uint64_t seed, uint64_t index, uint32_t topic_count) {
-    return below(draw(seed, index, DRAW_TOPIC), topic_count);
+uint32_t kafka_record_topic(const struct kafka_run *run, uint64_t index) {
+    return below(draw(run->seed, index, DRAW_TOPIC), run->topic_count);
 }
 
 static void make_key(struct kafka_record *made, uint64_t seed, uint64_t index) {
@@ -88,11 +87,11 @@ static void make_headers(struct kafka_record *made, uint64_t seed, uint64_t inde
     }
 }
 
-void kafka_record_make(struct kafka_record *made, uint64_t seed, uint64_t index) {
+void kafka_record_make(struct kafka_record *made, const struct kafka_run *run, uint64_t index) {
     made->record = (sluice_record){.flags = SLUICE_RECORD_TIMESTAMP};
-    make_key(made, seed, index);
-    make_value(made, seed, index);
-    make_headers(made, seed, index);
-    made->record.timestamp_ms = timestamp_first_ms + (int64_t)(index / 8) +
-                                below(draw(seed, index, DRAW_TIME), 2000) - 1000;
+    make_key(made, run->seed, index);
+    make_value(made, run->seed, index);
+    make_headers(made, run->seed, index);
+    made->record.timestamp_ms = run->first_ms + (int64_t)(index / 8) +
+                                below(draw(run->seed, index, DRAW_TIME), 2000) - 1000;
 }

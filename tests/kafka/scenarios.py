@@ -24,6 +24,9 @@ class Setting:
     feed: pathlib.Path
     sluice: pathlib.Path
     script: pathlib.Path
+    # Not long ago: after a restart Kafka forgets producers whose newest record is older than
+    # producer.id.expiration.ms (a day) by its own timestamp, and then takes a batch twice.
+    first_ms: int = int(time.time() * 1000) - 600_000
 
     def java(self, main_class, *arguments, **options):
         command = java_command(self.version, main_class, *arguments)
@@ -35,14 +38,15 @@ def expect(condition, wanted, seen):
         raise Failure(f'expected {wanted}; seen {seen}')
 
 
-def run_words(records):
+def run_words(setting, records):
     """The run's description, as the Java programs take it."""
-    return ['--seed', SEED, '--records', records, '--prefix', 'feed-', '--topics', TOPICS]
+    return ['--seed', SEED, '--first-ms', setting.first_ms, '--records', records,
+            '--prefix', 'feed-', '--topics', TOPICS]
 
 
 def feed_command(setting, bootstrap, records, options):
-    command = [setting.feed, '-b', bootstrap, '-s', SEED, '-n', records, '-t', 'feed-',
-               '-T', TOPICS, '-r', setting.scratch.folder / 'reports']
+    command = [setting.feed, '-b', bootstrap, '-s', SEED, '-m', setting.first_ms, '-n', records,
+               '-t', 'feed-', '-T', TOPICS, '-r', setting.scratch.folder / 'reports']
     for option in options:
         command += ['-X', option]
     return command
@@ -50,13 +54,13 @@ def feed_command(setting, bootstrap, records, options):
 
 def read_back(setting, bootstrap, records):
     """The official consumer must find every record, as produced and as reported."""
-    print(setting.java('ReadBack', '--bootstrap', bootstrap, *run_words(records),
+    print(setting.java('ReadBack', '--bootstrap', bootstrap, *run_words(setting, records),
                        '--partitions', PARTITIONS,
                        '--reports', setting.scratch.folder / 'reports').strip())
 
 
-def kafka_with_topics(setting):
-    cluster = Cluster(setting.scratch, setting.version).start()
+def kafka_with_topics(setting, nodes=1):
+    cluster = Cluster(setting.scratch, setting.version, nodes).start()
     cluster.create_topics([f'feed-{topic}' for topic in range(TOPICS)], PARTITIONS)
     return cluster
 
@@ -78,27 +82,46 @@ def gzip(setting):
     produce_and_read_back(setting, 'compression.type=gzip')
 
 
-def restart(setting):
-    """The broker gets kill -9 when half of the reports are in, and comes back on its data."""
-    cluster = kafka_with_topics(setting)
+def kill_half_way(setting, cluster, node):
+    """Starts a million records, and kill -9 for the node when half of the reports are in."""
     command = feed_command(setting, cluster.bootstrap, RECORDS, [])
     feed = setting.scratch.start(command, 'feed.err', stdout=subprocess.PIPE, text=True)
     for line in feed.stdout:
         if line.startswith('reports ') and int(line.split()[1]) >= RECORDS // 2:
+            print(line.strip(), f'before kill -9 of node {node}')
             break
-    cluster.kill()
+    cluster.kill(node)
     expect(feed.poll() is None, 'the producer at work when its broker is killed',
            f'status {feed.poll()}\n{setting.scratch.tail("feed.err")}')
-    cluster.restart()
+    return feed
+
+
+def finish_feed(setting, cluster, feed):
     try:
         output, _ = feed.communicate(timeout=90)
     except subprocess.TimeoutExpired:
-        raise Failure('expected the end of kafka_feed within 90 s of the restart; seen none\n'
-                      + cluster.logs()) from None
-    print(line.strip(), 'before kill -9, then', (output.splitlines() or ['nothing'])[-1])
-    expect(feed.returncode == 0, f'status 0 of {shown(command)}',
+        raise Failure('expected the end of kafka_feed within 90 s of the kill; seen none\n'
+                      + setting.scratch.tail('feed.err') + cluster.logs()) from None
+    print((output.splitlines() or ['nothing'])[-1])
+    expect(feed.returncode == 0, f'status 0 of {shown(feed.args)}',
            f'{feed.returncode}\n{output}{setting.scratch.tail("feed.err")}')
+
+
+def restart(setting):
+    """The only broker is killed half way, and comes back on its data."""
+    cluster = kafka_with_topics(setting)
+    feed = kill_half_way(setting, cluster, 1)
+    cluster.restart()
+    finish_feed(setting, cluster, feed)
     cluster.wait_ready()
+    read_back(setting, cluster.bootstrap, RECORDS)
+
+
+def failover(setting):
+    """One of three brokers is killed half way and stays away: its partitions get new leaders."""
+    cluster = kafka_with_topics(setting, nodes=3)
+    feed = kill_half_way(setting, cluster, 2)
+    finish_feed(setting, cluster, feed)
     read_back(setting, cluster.bootstrap, RECORDS)
 
 
@@ -106,8 +129,8 @@ def controls(setting):
     """The oracle complains of each kind of damage, and the Java producer passes it."""
     cluster = kafka_with_topics(setting)
     print(setting.java('Controls', '--bootstrap', cluster.bootstrap).strip())
-    setting.java('ControlProducer', '--bootstrap', cluster.bootstrap, *run_words(20_000))
-    print(setting.java('ReadBack', '--bootstrap', cluster.bootstrap, *run_words(20_000),
+    setting.java('ControlProducer', '--bootstrap', cluster.bootstrap, *run_words(setting, 20_000))
+    print(setting.java('ReadBack', '--bootstrap', cluster.bootstrap, *run_words(setting, 20_000),
                        '--partitions', PARTITIONS).strip())
 
 

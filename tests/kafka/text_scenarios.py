@@ -115,7 +115,7 @@ def embedded_java(setting):
     """The Java producer and ours write to the embedded broker; the Java consumer reads both."""
     for name, options in (('plain', []), ('gzip', ['compression.type=gzip'])):
         bootstrap = embedded_broker(setting, PARTITIONS)
-        words = run_words(JAVA_RECORDS)
+        words = run_words(setting, JAVA_RECORDS)
         chosen = [word for option in options for word in ('-X', option)]
         setting.java('ControlProducer', '--bootstrap', bootstrap, *words, *chosen)
         print(f'Java to Java, {name}:', setting.java(

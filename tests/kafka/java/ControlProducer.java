@@ -10,9 +10,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Produces the expected records with the official producer: `ControlProducer --bootstrap HOST:PORT
- * --seed N --records N --prefix TEXT --topics N [-X name=value]…`. It shows that harness, oracle
- * and embedded broker agree with a producer that is not ours. `damaged` spoils one record on
- * purpose, so that the oracle can be seen to complain.
+ * --seed N --first-ms N --records N --prefix TEXT --topics N [-X name=value]…`. It shows that
+ * harness, oracle and embedded broker agree with a producer that is not ours. `damaged` spoils one
+ * record on purpose, so that the oracle can be seen to complain.
  */
 final class ControlProducer {
     private ControlProducer() {

@@ -40,7 +40,8 @@ final class Controls {
 
     private static Map<String, Long> complaintsAfter(Properties client, String damage)
             throws Exception {
-        Expected expected = new Expected(7, RECORD_COUNT, "control-" + damage + "-", 1);
+        Expected expected = new Expected(7, System.currentTimeMillis(), RECORD_COUNT,
+                "control-" + damage + "-", 1);
         try (Admin admin = Admin.create(client)) {
             admin.createTopics(List.of(
                     new NewTopic(expected.topic(0), PARTITION_COUNT, (short) 1))).all().get();

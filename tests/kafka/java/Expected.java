@@ -7,28 +7,31 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 
 /**
  * What record number `index` of a run looks like. kafka_records.c computes the very same, so no
- * list of records has to travel from the producer to the oracle: seed, count and topics are enough.
+ * list of records has to travel from the producer to the oracle: seed, time of the first record,
+ * count and topics are enough.
  *
  * <p>Keys have 0 to 23 bytes of any value (the empty key and every tail length of murmur2); values
  * are null, empty, short or 3000 bytes; headers have empty and null values, and a name twice.
  */
 final class Expected {
     static final String INDEX_HEADER = "index";
-    private static final long TIMESTAMP_FIRST_MS = 1_700_000_000_000L;
     private static final int KEY_COUNT = 20_000;
 
     final long seed;
+    final long firstMs;
     final long recordCount;
     final String topicPrefix;
     final int topicCount;
 
     Expected(Arguments arguments) {
-        this(arguments.number("--seed"), arguments.number("--records"), arguments.text("--prefix"),
+        this(arguments.number("--seed"), arguments.number("--first-ms"),
+                arguments.number("--records"), arguments.text("--prefix"),
                 (int) arguments.number("--topics"));
     }
 
-    Expected(long seed, long recordCount, String topicPrefix, int topicCount) {
+    Expected(long seed, long firstMs, long recordCount, String topicPrefix, int topicCount) {
         this.seed = seed;
+        this.firstMs = firstMs;
         this.recordCount = recordCount;
         this.topicPrefix = topicPrefix;
         this.topicCount = topicCount;
@@ -99,7 +102,7 @@ final class Expected {
     }
 
     long timestampMs(long index) {
-        return TIMESTAMP_FIRST_MS + index / 8 + below(draw(index, 5), 2000) - 1000;
+        return firstMs + index / 8 + below(draw(index, 5), 2000) - 1000;
     }
 
     private static Header header(String name, byte[] value) {

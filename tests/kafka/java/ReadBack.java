@@ -3,8 +3,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * The oracle: `ReadBack --bootstrap HOST:PORT --seed N --records N --prefix TEXT --topics N
- * --partitions N [--reports FILE]`. Exit status 0 only if the topics PREFIX0, PREFIX1, … hold
+ * The oracle: `ReadBack --bootstrap HOST:PORT --seed N --first-ms N --records N --prefix TEXT
+ * --topics N --partitions N [--reports FILE]`. Exit status 0 only if the topics PREFIX0, PREFIX1, … hold
  * exactly what the run produced.
  */
 final class ReadBack {
