@@ -56,7 +56,7 @@ static bool walk_compressed(const struct kafka_codec *codec, struct kafka_bytes 
                             int32_t count) {
     enum { OUTPUT_SIZE_MAX = 1 << 20 };
     uint8_t *output = malloc(OUTPUT_SIZE_MAX);
-    void *memory = aligned_alloc(16, codec->decompress_memory_size);
+    void *memory = malloc(codec->decompress_memory_size);
     size_t output_size;
     bool good =
         kafka_decompress(codec, memory, codec->decompress_memory_size, records.data, records.size,
