@@ -110,7 +110,7 @@ def measure(build, workload, sink, run_count, divisor, programs):
                        for program in order})
         print('.', end='', file=sys.stderr, flush=True)
     keys = sorted({key for one in rounds for result in one.values() for key in result})
-    entry = {'workload': workload.name, 'options': workload.options, 'records': records,
+    entry = {'workload': workload.name, 'latency': '--latency' in workload.flags, 'options': workload.options, 'records': records,
              'programs': {program: {key: summary([one[program] for one in rounds], key)
                                     for key in keys} for program in programs}}
     if 'sluice' in programs:
@@ -158,13 +158,13 @@ def table(results):
              'librdkafka records/s | floor records/s | Sluice peak memory, KiB | '
              'librdkafka peak memory, KiB | sink CPU |', '|---|' + '---:|' * 10]
     for entry in results['workloads']:
-        if entry['programs']['librdkafka'].get('p50_us') is None:
+        if not entry['latency']:
             lines.append(throughput_row(entry))
     lines += ['', '## One record at a time: µs from produce to report', '',
               '| workload | p50, p99, p99.9: Sluice | librdkafka | floor | '
               'ratio of p50 to librdkafka | Sluice CPU | librdkafka CPU |', '|---|' + '---:|' * 6]
     for entry in results['workloads']:
-        if entry['programs']['librdkafka'].get('p50_us') is not None:
+        if entry['latency']:
             lines.append(latency_row(entry))
     return '\n'.join(lines) + '\n'
 

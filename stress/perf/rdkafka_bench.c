@@ -4,7 +4,8 @@
  * copied, every delivery report counted through dr_msg_cb, one warm-up record per topic first.
  *
  * Each of --threads produces its share; the first also serves the reports, as a program with one
- * thread would. With --latency one record at a time is produced and its report awaited.
+ * thread would. With --latency one record at a time is produced and its report awaited; without,
+ * the time from produce to report is taken of one record in 64.
  */
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -14,14 +15,16 @@
 
 #include "stress/perf/perf.h"
 
-enum { RECORDS_PER_POLL = 256 };
+enum { RECORDS_PER_POLL = 1024, RECORDS_PER_SAMPLE = 64 };
 
 struct bench {
     struct perf_arguments arguments;
     rd_kafka_t *producer;
     rd_kafka_topic_t *topics[PERF_TOPICS_MAX];
     uint8_t *value;
-    uint64_t reports; /* only the serving thread looks */
+    int64_t *samples_ns;
+    size_t sample_count;
+    uint64_t reports; /* only the serving thread looks, and takes samples */
 };
 
 struct producing_thread {
@@ -37,6 +40,8 @@ static void count_report(rd_kafka_t *producer, const rd_kafka_message_t *message
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
         perf_give_up("report", rd_kafka_err2str(message->err));
     bench->reports++;
+    if (message->_private != NULL)
+        bench->samples_ns[bench->sample_count++] = perf_now_ns() - (intptr_t)message->_private;
 }
 
 static void set_option(rd_kafka_conf_t *config, const char *name, const char *value) {
@@ -72,7 +77,8 @@ static void wait_for_room(const struct producing_thread *thread) {
         sched_yield();
 }
 
-static void produce(const struct producing_thread *thread, uint64_t index) {
+/* `sample` is handed to the report: the time of the call, or NULL. */
+static void produce(const struct producing_thread *thread, uint64_t index, void *sample) {
     struct bench *bench = thread->bench;
     uint8_t key[PERF_KEY_BYTES];
     perf_key_write(key, index);
@@ -80,7 +86,7 @@ static void produce(const struct producing_thread *thread, uint64_t index) {
     bool keyed = bench->arguments.keyed;
     while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, bench->value,
                             bench->arguments.value_size, keyed ? key : NULL,
-                            keyed ? PERF_KEY_BYTES : 0, NULL) != 0) {
+                            keyed ? PERF_KEY_BYTES : 0, sample) != 0) {
         if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
             perf_give_up("produce", rd_kafka_err2str(rd_kafka_last_error()));
         wait_for_room(thread);
@@ -90,7 +96,8 @@ static void produce(const struct producing_thread *thread, uint64_t index) {
 static void *produce_share(void *context) {
     const struct producing_thread *thread = context;
     for (uint64_t index = thread->first; index < thread->end; index++) {
-        produce(thread, index);
+        bool sampled = index % RECORDS_PER_SAMPLE == 0;
+        produce(thread, index, sampled ? (void *)(intptr_t)perf_now_ns() : NULL);
         if (thread->serves && index % RECORDS_PER_POLL == 0)
             rd_kafka_poll(thread->bench->producer, 0);
     }
@@ -105,7 +112,7 @@ static void wait_for_reports(struct bench *bench, uint64_t count) {
 static void warm_up(struct bench *bench) {
     const struct producing_thread all = {.bench = bench, .serves = true};
     for (uint64_t index = 0; index < bench->arguments.topic_count; index++)
-        produce(&all, index);
+        produce(&all, index, NULL);
     wait_for_reports(bench, bench->arguments.topic_count);
     bench->reports = 0;
 }
@@ -127,30 +134,29 @@ static void run_throughput(struct bench *bench) {
     struct perf_span end = perf_span_now();
     for (uint32_t i = 1; i < thread_count; i++)
         pthread_join(threads[i], NULL);
-    perf_result_print(record_count, begin, end, NULL, 0);
+    perf_result_print(record_count, begin, end, bench->samples_ns, bench->sample_count);
 }
 
 static void run_latency(struct bench *bench) {
     uint64_t record_count = bench->arguments.record_count;
-    int64_t *latencies_ns = calloc(record_count, sizeof(*latencies_ns));
-    if (latencies_ns == NULL)
-        perf_give_up("latencies", "no memory");
     const struct producing_thread all = {.bench = bench, .serves = true};
     struct perf_span begin = perf_span_now();
     for (uint64_t index = 0; index < record_count; index++) {
         int64_t start_ns = perf_now_ns();
-        produce(&all, index);
+        produce(&all, index, NULL);
         wait_for_reports(bench, index + 1);
-        latencies_ns[index] = perf_now_ns() - start_ns;
+        bench->samples_ns[index] = perf_now_ns() - start_ns;
     }
-    perf_result_print(record_count, begin, perf_span_now(), latencies_ns, record_count);
-    free(latencies_ns);
+    perf_result_print(record_count, begin, perf_span_now(), bench->samples_ns, record_count);
 }
 
 int main(int count, char **words) {
     static struct bench bench;
     perf_arguments_read(&bench.arguments, count, words);
     bench.value = perf_value_create(bench.arguments.value_size);
+    bench.samples_ns = calloc(bench.arguments.record_count + 1, sizeof(*bench.samples_ns));
+    if (bench.samples_ns == NULL)
+        perf_give_up("samples", "no memory");
     open_producer(&bench);
     warm_up(&bench);
     if (bench.arguments.latency)
@@ -160,6 +166,7 @@ int main(int count, char **words) {
     for (uint32_t i = 0; i < bench.arguments.topic_count; i++)
         rd_kafka_topic_destroy(bench.topics[i]);
     rd_kafka_destroy(bench.producer);
+    free(bench.samples_ns);
     free(bench.value);
     return 0;
 }
