@@ -5,13 +5,6 @@
  * ck_ring publishes by a plain store and wfcqueue by an exchange; neither tells the actor, so every
  * push is followed by rt_notify, an unconditional read-modify-write.
  */
-#include "runtime/sanitize.h"
-
-#ifdef RT_TSAN
-/* Calls into the library instead of inlining it: opaque to the sanitizer, so told by hand below. */
-#undef _LGPL_SOURCE
-#endif
-
 #include "runtime/lane.h"
 
 #include "runtime/assert.h"
@@ -27,7 +20,6 @@ void rt_lane_unbounded_init(struct rt_lane_unbounded *lane) {
 
 void rt_lane_unbounded_push(struct rt_lane_unbounded *lane, struct rt_node *node) {
     cds_wfcq_node_init(&node->link);
-    RT_HAPPENS_BEFORE(lane);
     (void)cds_wfcq_enqueue(&lane->head, &lane->tail, &node->link);
 }
 
@@ -40,7 +32,6 @@ enum rt_take rt_lane_unbounded_take(struct rt_lane_unbounded *lane, struct rt_no
     if (link == CDS_WFCQ_WOULDBLOCK) {
         return RT_BUSY;
     }
-    RT_HAPPENS_AFTER(lane);
     *node = (struct rt_node *)(void *)link; /* the only member */
     return RT_TAKEN;
 }

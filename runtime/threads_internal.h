@@ -79,6 +79,7 @@ struct worker {
     pthread_t thread;
     uint32_t index;
     uint32_t tick;          /* activations */
+    uint32_t outside_countdown; /* activations until it looks at what waits outside */
     bool searching;         /* counted in `idle` as searching */
     bool away;              /* counted in `idle` as away: a long slice, or user code */
     uint64_t now_ns;        /* of the last look at the clock */

@@ -2,9 +2,10 @@
 /*
  * The worker: take an actor, activate it, look around, and park when nothing is in sight.
  *
- * Order of taking: own ring, what was submitted from outside, another worker's ring, jobs. Every
- * 61st activation looks outside first and every 16th at the jobs, so that nobody starves; actors
- * that have more to do go to the back.
+ * Order of taking: own ring, what was submitted from outside, another worker's ring, jobs. What waits
+ * outside joins the ring whenever those that were in it have run once, and a ring that is half full
+ * sends actors outside while others wait there: so all take turns. Every 16th activation is a job's,
+ * if there is one.
  *
  * | who may call     | from where                                                        |
  * | worker_submit    | any thread; a worker's own ring only from that worker             |
@@ -18,7 +19,7 @@
 #include "runtime/activate.h"
 #include "runtime/assert.h"
 
-enum { JOB_INTERVAL = 16, OUTSIDE_INTERVAL = 61, REFILL_ACTORS_MAX = RUNQ_RING_SLOTS / 2 };
+enum { JOB_INTERVAL = 16, OUTSIDE_INTERVAL_MAX = 61, RING_HALF_ACTORS = RUNQ_RING_SLOTS / 2 };
 
 /* Which worker this thread is; NULL on all other threads. */
 static _Thread_local struct worker *current __attribute__((tls_model("initial-exec")));
@@ -36,6 +37,14 @@ static struct rt_actor *steal(struct worker *worker) {
     return NULL;
 }
 
+/* Lets in what waits outside, and looks again when each actor of the ring has had its turn. */
+static void take_in(struct worker *worker) {
+    runq_shared_refill(&worker->threads->actors, &worker->ring, RING_HALF_ACTORS);
+    uint64_t count = runq_ring_count(&worker->ring);
+    worker->outside_countdown =
+        count < OUTSIDE_INTERVAL_MAX ? (uint32_t)count : OUTSIDE_INTERVAL_MAX;
+}
+
 static struct rt_actor *next_actor(struct worker *worker) {
     struct threads *threads = worker->threads;
     struct rt_actor *actor = NULL;
@@ -43,14 +52,14 @@ static struct rt_actor *next_actor(struct worker *worker) {
     if (worker->tick % JOB_INTERVAL == 0) {
         actor = runq_shared_pop(&threads->jobs);
     }
-    if (actor == NULL && worker->tick % OUTSIDE_INTERVAL == 0) {
-        actor = runq_shared_pop(&threads->actors);
+    if (worker->outside_countdown-- == 0) {
+        take_in(worker);
     }
     if (actor == NULL) {
         actor = runq_ring_pop(&worker->ring);
     }
     if (actor == NULL) {
-        runq_shared_refill(&threads->actors, &worker->ring, REFILL_ACTORS_MAX);
+        take_in(worker);
         actor = runq_ring_pop(&worker->ring);
     }
     if (actor == NULL) {
@@ -84,10 +93,15 @@ bool worker_sees_work(struct worker *worker) {
 /* ---- submitting -------------------------------------------------------------------------------- */
 
 static void queue(struct worker *worker, struct rt_actor *actor) {
+    struct threads *threads = worker->threads;
     if (actor->kind->class == RT_CLASS_JOB) {
-        runq_shared_push(&worker->threads->jobs, actor);
-    } else if (!runq_ring_push(&worker->ring, actor)) {
-        runq_shared_push(&worker->threads->actors, actor);
+        runq_shared_push(&threads->jobs, actor);
+        return;
+    }
+    bool others_first = runq_ring_count(&worker->ring) >= RING_HALF_ACTORS &&
+                        !runq_shared_empty(&threads->actors);
+    if (others_first || !runq_ring_push(&worker->ring, actor)) {
+        runq_shared_push(&threads->actors, actor);
     }
 }
 

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The activation protocol on real threads: nothing lost, nobody inside twice, nobody starved. */
+#include "harness.h"
+#include "test.h"
+
+/* ---- one wake-up at a time: the window between a last look and the release --------------------- */
+
+struct echo {
+    struct harness_actor self;
+    struct harness_count answered;
+    struct rt_lane_unbounded lane;
+    uint64_t runs;
+    _Atomic uint32_t inside;
+};
+
+static enum rt_verdict answer_pings(struct harness_actor *self, struct rt_turn *turn,
+                                    uint32_t marks) {
+    struct echo *echo = (struct echo *)(void *)self;
+    cr_assert_eq(atomic_fetch_add(&echo->inside, 1), 0, "one worker is inside");
+    uint32_t taken = 0;
+    enum rt_take take = RT_EMPTY;
+    struct rt_node *node;
+    while (taken < turn->budget && (take = rt_lane_unbounded_take(&echo->lane, &node)) == RT_TAKEN) {
+        free(node);
+        taken++;
+    }
+    echo->runs++;
+    atomic_fetch_sub(&echo->inside, 1);
+    if (taken > 0) {
+        harness_add(&echo->answered, taken);
+    }
+    if (take != RT_EMPTY) {
+        return RT_AGAIN;
+    }
+    return (marks & RT_MARK(0)) != 0 ? RT_END : RT_IDLE;
+}
+
+static void echo_start(struct echo *echo, struct rt_world *world) {
+    memset(echo, 0, sizeof *echo);
+    echo->answered.world = world;
+    echo->self.run = answer_pings;
+    rt_lane_unbounded_init(&echo->lane);
+    harness_start(&echo->self, world);
+}
+
+static void ping(struct echo *echo) {
+    struct rt_node *node = malloc(sizeof *node);
+    cr_assert_not_null(node);
+    rt_lane_unbounded_push(&echo->lane, node);
+    rt_notify(&echo->self.actor);
+}
+
+static void a_ping_is_always_answered(unsigned workers) {
+    struct rt_world *world = harness_world(workers);
+    struct echo echo;
+    echo_start(&echo, world);
+    uint32_t rounds = 10000 * HARNESS_SCALE;
+    for (uint32_t i = 1; i <= rounds; i++) {
+        ping(&echo);
+        if (i % 3 != 0) { /* a second one meets the first at every point of its run */
+            harness_await(&echo.answered, i);
+        }
+    }
+    harness_await(&echo.answered, rounds);
+    rt_mark(&echo.self.actor, RT_MARK(0));
+    harness_end(world);
+    cr_assert_eq(atomic_load(&echo.answered.value), rounds);
+}
+
+Test(activation, a_message_that_meets_the_release_is_not_lost_with_one_worker) {
+    a_ping_is_always_answered(1);
+}
+
+Test(activation, a_message_that_meets_the_release_is_not_lost_with_four_workers) {
+    a_ping_is_always_answered(4);
+}
+
+struct crowd {
+    struct echo echo[3];
+    uint32_t each;
+};
+
+static void ping_all(void *context, unsigned index) {
+    struct crowd *crowd = context;
+    for (uint32_t i = 0; i < crowd->each; i++) {
+        ping(&crowd->echo[(i + index) % 3]);
+    }
+}
+
+Test(activation, several_threads_lose_no_message_to_actors_that_go_idle_and_wake) {
+    struct rt_world *world = harness_world(2);
+    struct crowd crowd = {.each = 3 * 5000 * HARNESS_SCALE};
+    for (int i = 0; i < 3; i++) {
+        echo_start(&crowd.echo[i], world);
+    }
+    harness_threads(4, ping_all, &crowd);
+    for (int i = 0; i < 3; i++) {
+        harness_await(&crowd.echo[i].answered, 4 * crowd.each / 3);
+        rt_mark(&crowd.echo[i].self.actor, RT_MARK(0));
+    }
+    harness_end(world);
+}
+
+/* ---- marks -------------------------------------------------------------------------------------- */
+
+struct marked {
+    struct harness_actor self;
+    struct harness_count seen;
+    uint32_t marks;
+};
+
+static enum rt_verdict collect_marks(struct harness_actor *self, struct rt_turn *turn,
+                                     uint32_t marks) {
+    struct marked *marked = (struct marked *)(void *)self;
+    (void)turn;
+    marked->marks |= marks;
+    if (marked->marks == RT_MARKS_ALL) {
+        harness_add(&marked->seen, 1);
+        return RT_END;
+    }
+    return RT_IDLE;
+}
+
+Test(activation, each_of_thirty_marks_arrives) {
+    struct rt_world *world = harness_world(2);
+    struct marked marked = {.self.run = collect_marks, .seen.world = world};
+    harness_start(&marked.self, world);
+    for (unsigned i = 0; i < 30; i++) {
+        rt_mark(&marked.self.actor, RT_MARK(i));
+    }
+    harness_await(&marked.seen, 1);
+    harness_end(world);
+}
+
+static enum rt_verdict count_runs_until_end(struct harness_actor *self, struct rt_turn *turn,
+                                            uint32_t marks) {
+    struct marked *marked = (struct marked *)(void *)self;
+    (void)turn;
+    harness_add(&marked->seen, 1);
+    /* A mark raised inside the own activation is another activation, with that mark alone. */
+    if (marks == RT_MARK(3)) {
+        rt_mark(&self->actor, RT_MARK(4));
+        return RT_IDLE;
+    }
+    cr_assert_eq(marks, RT_MARK(4));
+    return RT_END;
+}
+
+Test(activation, a_mark_raised_in_its_own_activation_brings_another_one) {
+    struct rt_world *world = harness_world(1);
+    struct marked marked = {.self.run = count_runs_until_end, .seen.world = world};
+    harness_start(&marked.self, world);
+    rt_mark(&marked.self.actor, RT_MARK(3));
+    harness_await(&marked.seen, 2);
+    harness_end(world);
+    cr_assert_eq(atomic_load(&marked.seen.value), 2);
+}
+
+/* ---- fairness ------------------------------------------------------------------------------------ */
+
+enum { GREEDY = 600 }; /* more than a worker's ring holds */
+
+struct fair {
+    struct harness_actor self;
+    struct fair_world *world;
+    uint64_t runs;
+};
+
+struct fair_world {
+    struct harness_count finished;
+    _Atomic uint64_t runs_all;
+    _Atomic bool stop;
+    struct fair actors[GREEDY];
+};
+
+static enum rt_verdict never_enough(struct harness_actor *self, struct rt_turn *turn,
+                                    uint32_t marks) {
+    struct fair *fair = (struct fair *)(void *)self;
+    (void)turn;
+    (void)marks;
+    fair->runs++;
+    if (atomic_fetch_add(&fair->world->runs_all, 1) + 1 == UINT64_C(200) * GREEDY) {
+        atomic_store(&fair->world->stop, true);
+    }
+    if (atomic_load(&fair->world->stop)) {
+        harness_add(&fair->world->finished, 1);
+        return RT_END;
+    }
+    return RT_AGAIN;
+}
+
+Test(activation, no_actor_starves_while_hundreds_always_have_more_to_do) {
+    struct rt_world *world = harness_world(2);
+    struct fair_world *fair = calloc(1, sizeof *fair);
+    cr_assert_not_null(fair);
+    fair->finished.world = world;
+    for (int i = 0; i < GREEDY; i++) {
+        fair->actors[i].self.run = never_enough;
+        fair->actors[i].world = fair;
+        harness_start(&fair->actors[i].self, world);
+    }
+    for (int i = 0; i < GREEDY; i++) {
+        rt_notify(&fair->actors[i].self.actor);
+    }
+    harness_await(&fair->finished, GREEDY);
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < GREEDY; i++) {
+        least = fair->actors[i].runs < least ? fair->actors[i].runs : least;
+    }
+    harness_end(world);
+    cr_assert_geq(least, 20, "of 200 runs an actor on average");
+    free(fair);
+}
+
+Test(activation, a_message_from_outside_is_handled_while_all_workers_are_busy) {
+    struct rt_world *world = harness_world(2);
+    struct fair_world *fair = calloc(1, sizeof *fair);
+    cr_assert_not_null(fair);
+    fair->finished.world = world;
+    for (int i = 0; i < 8; i++) {
+        fair->actors[i].self.run = never_enough;
+        fair->actors[i].world = fair;
+        harness_start(&fair->actors[i].self, world);
+        rt_notify(&fair->actors[i].self.actor);
+    }
+    struct echo echo;
+    echo_start(&echo, world);
+    for (uint32_t i = 1; i <= 100; i++) {
+        ping(&echo);
+        harness_await(&echo.answered, i);
+    }
+    rt_mark(&echo.self.actor, RT_MARK(0));
+    atomic_store(&fair->stop, true);
+    harness_await(&fair->finished, 8);
+    harness_end(world);
+    free(fair);
+}
+
+/* ---- start and end, while mail arrives ----------------------------------------------------------- */
+
+struct storm {
+    struct rt_world *world;
+    struct harness_count gone;
+    _Atomic uint64_t sent;
+    _Atomic uint64_t handled; /* in an activation */
+    _Atomic uint64_t late;    /* in gone */
+};
+
+struct mortal {
+    struct harness_actor self;
+    struct rt_lane_unbounded lane;
+    struct storm *storm;
+};
+
+static enum rt_verdict take_until_end(struct harness_actor *self, struct rt_turn *turn,
+                                      uint32_t marks) {
+    struct mortal *mortal = (struct mortal *)(void *)self;
+    (void)turn;
+    struct rt_node *node;
+    enum rt_take take;
+    while ((take = rt_lane_unbounded_take(&mortal->lane, &node)) == RT_TAKEN) {
+        free(node);
+        atomic_fetch_add(&mortal->storm->handled, 1);
+    }
+    if ((marks & RT_MARK(0)) != 0) {
+        return RT_END;
+    }
+    return take == RT_BUSY ? RT_AGAIN : RT_IDLE;
+}
+
+static void drain_late_mail(struct harness_actor *self) {
+    struct mortal *mortal = (struct mortal *)(void *)self;
+    struct storm *storm = mortal->storm;
+    struct rt_node *node;
+    while (rt_lane_unbounded_take(&mortal->lane, &node) == RT_TAKEN) {
+        free(node);
+        atomic_fetch_add(&storm->late, 1);
+    }
+    free(mortal);
+    harness_add(&storm->gone, 1);
+}
+
+static struct mortal *new_mortal(struct storm *storm) {
+    struct mortal *mortal = calloc(1, sizeof *mortal);
+    cr_assert_not_null(mortal);
+    mortal->self.run = take_until_end;
+    mortal->self.gone = drain_late_mail;
+    mortal->storm = storm;
+    rt_lane_unbounded_init(&mortal->lane);
+    harness_start(&mortal->self, storm->world);
+    return mortal;
+}
+
+/* An actor that sends to mortals from its activations: reaches them as long as these last. */
+struct sender {
+    struct harness_actor self;
+    struct storm *storm;
+    uint32_t rounds;
+};
+
+static void mail(struct storm *storm, struct mortal *mortal) {
+    struct rt_node *node = malloc(sizeof *node);
+    cr_assert_not_null(node);
+    atomic_fetch_add(&storm->sent, 1);
+    rt_lane_unbounded_push(&mortal->lane, node);
+    rt_notify(&mortal->self.actor);
+}
+
+static enum rt_verdict send_around_the_end(struct harness_actor *self, struct rt_turn *turn,
+                                           uint32_t marks) {
+    struct sender *sender = (struct sender *)(void *)self;
+    (void)turn;
+    (void)marks;
+    struct mortal *mortal = new_mortal(sender->storm);
+    mail(sender->storm, mortal);
+    rt_mark(&mortal->self.actor, RT_MARK(0));
+    for (int i = 0; i < 5; i++) { /* it may have ended; it is not gone while we run */
+        mail(sender->storm, mortal);
+    }
+    return --sender->rounds == 0 ? RT_END : RT_AGAIN;
+}
+
+Test(activation, a_storm_of_starts_and_ends_counts_every_message_in_and_out) {
+    enum { SENDERS = 4 };
+    struct rt_world *world = harness_world(3);
+    struct storm storm = {.world = world, .gone.world = world};
+    struct sender senders[SENDERS];
+    uint32_t rounds = 3000 * HARNESS_SCALE;
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){
+            .self.run = send_around_the_end, .storm = &storm, .rounds = rounds};
+        harness_start(&senders[i].self, world);
+        rt_notify(&senders[i].self.actor);
+    }
+    harness_await(&storm.gone, SENDERS * rounds);
+    harness_end(world);
+    cr_assert_eq(atomic_load(&storm.sent), UINT64_C(6) * SENDERS * rounds);
+    cr_assert_eq(atomic_load(&storm.handled) + atomic_load(&storm.late),
+                 atomic_load(&storm.sent));
+}
+
+Test(activation, a_world_can_be_destroyed_right_after_its_actors_were_told_to_end) {
+    for (int round = 0; round < 50; round++) {
+        struct rt_world *world = harness_world(2);
+        struct storm storm = {.world = world, .gone.world = world};
+        for (int i = 0; i < 20; i++) {
+            struct mortal *mortal = new_mortal(&storm);
+            mail(&storm, mortal);
+            rt_mark(&mortal->self.actor, RT_MARK(0));
+        }
+        harness_end(world);
+        cr_assert_eq(atomic_load(&storm.gone.value), 20);
+    }
+}
+
+Test(activation, several_worlds_live_beside_each_other) {
+    struct rt_world *worlds[4];
+    struct echo echo[4];
+    for (int i = 0; i < 4; i++) {
+        worlds[i] = harness_world(2);
+        echo_start(&echo[i], worlds[i]);
+    }
+    for (uint32_t round = 1; round <= 200; round++) {
+        for (int i = 0; i < 4; i++) {
+            ping(&echo[i]);
+        }
+        for (int i = 0; i < 4; i++) {
+            harness_await(&echo[i].answered, round);
+        }
+    }
+    for (int i = 0; i < 4; i++) {
+        rt_mark(&echo[i].self.actor, RT_MARK(0));
+        harness_end(worlds[i]);
+    }
+}
