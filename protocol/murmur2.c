@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/murmur2.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "runtime/assert.h"
@@ -11,10 +12,7 @@ static const uint32_t factor = 0x5BD1E995;
 static uint32_t load_little_endian(const uint8_t *data) {
     uint32_t value;
     memcpy(&value, data, sizeof value);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap32(value);
-#endif
-    return value;
+    return le32toh(value);
 }
 
 uint32_t kafka_murmur2(const void *data, size_t size) {

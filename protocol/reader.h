@@ -12,6 +12,8 @@
 #ifndef KAFKA_READER_H
 #define KAFKA_READER_H
 
+#include <endian.h>
+
 #include "protocol/bytes.h"
 #include "protocol/varint.h"
 
@@ -59,7 +61,7 @@ static inline int16_t kafka_read_int16(struct kafka_reader *reader) {
     if (bytes != NULL) {
         memcpy(&value, bytes, sizeof value);
     }
-    return (int16_t)__builtin_bswap16(value);
+    return (int16_t)be16toh(value);
 }
 static inline int32_t kafka_read_int32(struct kafka_reader *reader) {
     const uint8_t *bytes = kafka_read_raw(reader, 4);
@@ -67,7 +69,7 @@ static inline int32_t kafka_read_int32(struct kafka_reader *reader) {
     if (bytes != NULL) {
         memcpy(&value, bytes, sizeof value);
     }
-    return (int32_t)__builtin_bswap32(value);
+    return (int32_t)be32toh(value);
 }
 static inline int64_t kafka_read_int64(struct kafka_reader *reader) {
     const uint8_t *bytes = kafka_read_raw(reader, 8);
@@ -75,7 +77,7 @@ static inline int64_t kafka_read_int64(struct kafka_reader *reader) {
     if (bytes != NULL) {
         memcpy(&value, bytes, sizeof value);
     }
-    return (int64_t)__builtin_bswap64(value);
+    return (int64_t)be64toh(value);
 }
 struct kafka_uuid kafka_read_uuid(struct kafka_reader *reader);
 

@@ -6,6 +6,8 @@
 #ifndef KAFKA_WRITER_H
 #define KAFKA_WRITER_H
 
+#include <endian.h>
+
 #include "protocol/bytes.h"
 #include "protocol/varint.h"
 
@@ -17,7 +19,8 @@ struct kafka_writer {
 };
 
 static inline struct kafka_writer kafka_writer_of(void *data, size_t size) {
-    return (struct kafka_writer){data, data, (uint8_t *)data + size, false};
+    uint8_t *end = size == 0 ? data : (uint8_t *)data + size;
+    return (struct kafka_writer){data, data, end, false};
 }
 /* Bytes written so far. */
 static inline size_t kafka_writer_size(const struct kafka_writer *writer) {
@@ -48,22 +51,22 @@ static inline void kafka_write_bool(struct kafka_writer *writer, bool value) {
 static inline void kafka_write_int16(struct kafka_writer *writer, int16_t value) {
     uint8_t *room = kafka_write_room(writer, 2);
     if (room != NULL) {
-        uint16_t swapped = __builtin_bswap16((uint16_t)value);
-        memcpy(room, &swapped, sizeof swapped);
+        uint16_t wire = htobe16((uint16_t)value);
+        memcpy(room, &wire, sizeof wire);
     }
 }
 static inline void kafka_write_int32(struct kafka_writer *writer, int32_t value) {
     uint8_t *room = kafka_write_room(writer, 4);
     if (room != NULL) {
-        uint32_t swapped = __builtin_bswap32((uint32_t)value);
-        memcpy(room, &swapped, sizeof swapped);
+        uint32_t wire = htobe32((uint32_t)value);
+        memcpy(room, &wire, sizeof wire);
     }
 }
 static inline void kafka_write_int64(struct kafka_writer *writer, int64_t value) {
     uint8_t *room = kafka_write_room(writer, 8);
     if (room != NULL) {
-        uint64_t swapped = __builtin_bswap64((uint64_t)value);
-        memcpy(room, &swapped, sizeof swapped);
+        uint64_t wire = htobe64((uint64_t)value);
+        memcpy(room, &wire, sizeof wire);
     }
 }
 void kafka_write_raw(struct kafka_writer *writer, const void *data, size_t size);

@@ -89,7 +89,7 @@ Test(codec, of_nothing_is_a_stream_too) {
     const struct kafka_codec *gzip = kafka_codec_by_id(KAFKA_CODEC_GZIP);
     uint8_t output[64], back[1];
     void *memory = malloc(gzip->compress_memory_size);
-    size_t size = compress(gzip, memory, -1, NULL, 0, output, gzip->compress_bound(0), 1, 64);
+    size_t size = compress(gzip, memory, -1, output, 0, output, gzip->compress_bound(0), 1, 64);
     size_t back_size = 9;
     cr_assert_eq(kafka_decompress(gzip, memory, gzip->compress_memory_size, output, size, back, 0,
                                   &back_size),

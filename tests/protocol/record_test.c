@@ -156,3 +156,25 @@ Test(record, headers_keep_order_doubles_and_null_values) {
     cr_assert(header.name.size == 0 && header.value.data != NULL && header.value.size == 0);
     cr_assert_not(kafka_record_next_header(&record, &header));
 }
+
+/* The short cut for small numbers and the long way must meet without a seam. */
+Test(record, prefix_is_exact_around_every_step_of_its_numbers) {
+    static const int64_t edges[] = {0, 1, 63, 64, 65, 8191, 8192, 8193, 1 << 20, INT32_MAX};
+    enum { EDGE_COUNT = sizeof edges / sizeof edges[0] };
+    for (size_t i = 0; i < EDGE_COUNT * EDGE_COUNT; i++) {
+        for (size_t body_size = 3; body_size < 9000; body_size += body_size % 60 < 8 ? 1 : 50) {
+            int64_t timestamp = edges[i % EDGE_COUNT] * (i % 2 == 0 ? 1 : -1);
+            int32_t offset = (int32_t)edges[i / EDGE_COUNT];
+            uint8_t prefix[KAFKA_RECORD_PREFIX_SIZE_MAX];
+            size_t size = kafka_record_prefix_encode(prefix, body_size, timestamp, offset);
+            struct kafka_reader reader = kafka_reader_of(prefix, size);
+            cr_assert_eq(size + body_size, kafka_record_size(body_size, timestamp, offset));
+            size_t inner_size = (size_t)kafka_read_varint(&reader);
+            cr_assert_eq(inner_size, kafka_reader_left(&reader) + body_size);
+            cr_assert_eq(kafka_read_int8(&reader), 0);
+            cr_assert_eq(kafka_read_varlong(&reader), timestamp);
+            cr_assert_eq(kafka_read_varint(&reader), offset);
+            cr_assert(!reader.failed && kafka_reader_left(&reader) == 0);
+        }
+    }
+}
