@@ -2,6 +2,7 @@
 /* From lines to records. The lines of a filled buffer go over in arrays, uncopied. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -126,9 +127,21 @@ void input_produce(struct run *run) {
     }
 }
 
+/* Tells once, after the first Ctrl-C, why the program is still there. */
+static void interruption_tell(struct run *run) {
+    if (interrupts_seen() == 1 && !run->interruption_told) {
+        run->interruption_told = true;
+        (void)fprintf(stderr,
+                      "%ssluice produce: interrupted: delivering %" PRIu64
+                      " records; Ctrl-C again leaves at once\n",
+                      run->progress ? "\r\033[K" : "", tally_open(&run->tally));
+    }
+}
+
 void outcomes_wait(struct run *run) {
     sluice_code code = SLUICE_TIMED_OUT;
     while (code == SLUICE_TIMED_OUT && interrupts_seen() < 2) {
+        interruption_tell(run);
         code = sluice_flush(run->producer, WAIT_MS);
         tally_poll(&run->tally, run->producer, 0);
         progress_show(run);
@@ -137,7 +150,7 @@ void outcomes_wait(struct run *run) {
     if (code != SLUICE_OK) { /* decides the rest now: not persisted if never sent, else unknown */
         (void)sluice_producer_close(run->producer, 0);
         tally_poll(&run->tally, run->producer, 0);
-        (void)fprintf(stderr, "%ssluice produce: interrupted with %llu records left\n",
-                      run->progress ? "\n" : "", (unsigned long long)open);
+        (void)fprintf(stderr, "%ssluice produce: interrupted: %" PRIu64 " records were left\n",
+                      run->progress ? "\r\033[K" : "", open);
     }
 }

@@ -38,6 +38,7 @@ struct run {
     uint64_t ended_ns, processor_ended_ns; /* 0: not yet */
     uint64_t progress_ns;                  /* when the next line of progress is due */
     bool progress;
+    bool interruption_told;
     bool failed; /* something was not read to its end */
 };
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Ctrl-C: the first stops reading and delivers, the second leaves at once."""
+import re
+import signal
+import socket
+import subprocess
+
+from harness import COMMAND, SECONDS_MAX, Broker, equal, main
+
+
+def start(bootstrap, *words):
+    return subprocess.Popen([COMMAND, 'produce', '-b', bootstrap, '-t', 'topic', *words],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def read_until(process, pattern):
+    """Lines of standard error up to one that matches."""
+    for line in process.stderr:
+        if re.search(pattern, line.decode()):
+            return line.decode()
+    raise AssertionError(f'expected /{pattern}/ on standard error, seen: its end')
+
+
+def counts_of(text):
+    return tuple(map(int, re.findall(
+        r'(\d+) persisted, (\d+) not persisted, (\d+) unknown', text)[-1]))
+
+
+def test_the_first_ctrl_c_delivers_what_was_accepted():
+    with Broker() as broker:
+        process = start(broker.bootstrap)
+        process.stdin.write(b'one\ntwo\n')
+        process.stdin.flush()
+        while len(broker_records(broker)) < 2:  # then both lines were read and accepted
+            pass
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=SECONDS_MAX)
+        equal(process.returncode, 0, 'status')
+        equal(counts_of(stderr.decode()), (2, 0, 0), 'outcomes')
+
+
+def broker_records(broker):
+    try:
+        return broker.read('topic')
+    except AssertionError:  # the topic is not there yet
+        return []
+
+
+def test_the_second_ctrl_c_leaves_at_once_and_says_what_was_left():
+    with socket.socket() as closed:
+        closed.bind(('127.0.0.1', 0))  # taken, and nobody listens
+        process = start('127.0.0.1:%d' % closed.getsockname()[1])
+        process.stdin.write(b'line\n' * 1000)
+        process.stdin.close()
+        process.stdin = None
+        read_until(process, 'sluice produce: ')
+        process.send_signal(signal.SIGINT)
+        read_until(process, 'Ctrl-C again')
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=SECONDS_MAX)
+    text = stderr.decode()
+    left = int(re.search(r'(\d+) records were left', text).group(1))
+    equal(counts_of(text), (0, left, 0), 'outcomes')
+    equal(process.returncode, 1, 'status')
+
+
+def test_the_broker_ends_on_ctrl_c():
+    broker = Broker()
+    with broker:
+        broker.process.send_signal(signal.SIGTERM)
+        equal(broker.process.wait(SECONDS_MAX), 0, 'status')
+        broker.process.stdout.close()
+        broker.process.stderr.close()
+
+
+if __name__ == '__main__':
+    main(globals())

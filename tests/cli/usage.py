@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Wrong usage ends with status 2 and one line; help and version end with 0."""
+from harness import equal, main, sluice
+
+HERE = 'localhost:1'
+COMMANDS = ('demo', 'produce', 'broker', 'metadata', 'bench')
+WRONG = (
+    [],
+    ['frobnicate'],
+    ['--frobnicate'],
+    ['demo', '--seconds'],
+    ['demo', '--seconds', '0'],
+    ['demo', '--seconds', 'ten'],
+    ['demo', 'one', 'two'],
+    ['produce'],
+    ['produce', '-b', HERE],
+    ['produce', '-t', 'topic'],
+    ['produce', '-b', HERE, '-t', 'topic', '-q'],
+    ['produce', '-b', HERE, '-t', 'topic', '--frobnicate'],
+    ['produce', '-b', HERE, '-t', 'topic', '--json=yes'],
+    ['produce', '-b', HERE, '-t'],
+    ['produce', '-b', 'localhost', '-t', 'topic'],
+    ['produce', '-b', HERE, '-t', 'topic', '-p', 'first'],
+    ['produce', '-b', HERE, '-t', 'topic', '-p', '-1'],
+    ['produce', '-b', HERE, '-t', 'topic', '-K', ''],
+    ['produce', '-b', HERE, '-t', 'topic', '-H', 'header'],
+    ['produce', '-b', HERE, '-t', 'topic', '-z', 'lz4'],
+    ['produce', '-b', HERE, '-t', 'topic', '-X', 'linger.ms'],
+    ['produce', '-b', HERE, '-t', 'topic', '-X', 'linge.ms=1'],
+    ['produce', '-b', HERE, '-t', 'topic', '-X', 'linger.ms=soon'],
+    ['produce', '-b', HERE, '-t', 'topic', '-X', 'security.protocol=SSL'],
+    ['produce', '-b', HERE, '-t', 'topic', '-X', 'enable.idempotence=true', '-X', 'acks=1'],
+    ['produce', '-b', HERE, '-t', 'no spaces'],
+    ['produce', '-b', HERE, '-t', ''],
+    ['broker', '--port', '65536'],
+    ['broker', '--brokers', '0'],
+    ['broker', '--partitions', 'x'],
+    ['broker', '9092'],
+    ['metadata'],
+    ['metadata', '-b', HERE, 'topic'],
+    ['bench'],
+    ['bench', '-b', HERE, '--records', '0'],
+    ['bench', '-b', HERE, '--threads', '100000'],
+    ['bench', '-b', HERE, '--size', '-1'],
+)
+
+
+def test_wrong_usage_is_told_in_one_line_with_status_2():
+    for words in WRONG:
+        result = sluice(*words)
+        equal(result.status, 2, f'status of {words}')
+        equal(result.stdout, b'', f'standard output of {words}')
+        lines = result.text.splitlines()
+        equal(len(lines), 1, f'lines of {words}: {lines}')
+        assert 'sluice' in lines[0], lines[0]
+
+
+def test_the_nearest_option_is_named():
+    result = sluice('produce', '-b', HERE, '-t', 'topic', '-X', 'linge.ms=1')
+    assert 'linger.ms' in result.text, result.text
+
+
+def test_help_is_everywhere():
+    for words in [['--help'], ['help'], *([command, '--help'] for command in COMMANDS),
+                  *(['help', command] for command in COMMANDS)]:
+        result = sluice(*words)
+        equal(result.status, 0, f'status of {words}')
+        equal(result.text, '', f'standard error of {words}')
+        assert result.stdout.startswith(b'usage: sluice'), result.stdout
+
+
+def test_help_names_every_option_of_the_command():
+    help_text = sluice('produce', '--help').stdout.decode()
+    for option in ('-b', '-t', '-p', '-K', '-H', '-z', '-X', '--json', 'FILE'):
+        assert option in help_text, option
+
+
+def test_version_is_shown():
+    for word in ('version', '--version', '-V'):
+        result = sluice(word)
+        equal(result.status, 0, 'status')
+        assert result.stdout.startswith(b'sluice 0.'), result.stdout
+
+
+if __name__ == '__main__':
+    main(globals())
