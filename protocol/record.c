@@ -3,6 +3,17 @@
 
 enum { HEADER_SIZE_MIN = 2 };
 
+/* Both deltas come zigzagged. */
+size_t kafka_record_prefix_encode_long(uint8_t *out, size_t body_size, uint64_t timestamp,
+                                       uint64_t offset) {
+    size_t inner_size = 1 + kafka_uvarint_size(timestamp) + kafka_uvarint_size(offset) + body_size;
+    uint8_t *at = kafka_uvarint_put(out, kafka_zigzag((int64_t)inner_size));
+    *at++ = 0;
+    at = kafka_uvarint_put(at, timestamp);
+    at = kafka_uvarint_put(at, offset);
+    return (size_t)(at - out);
+}
+
 /* A key or a value: null is a size of -1. */
 static struct kafka_bytes read_field(struct kafka_reader *reader) {
     int32_t size = kafka_read_varint(reader);

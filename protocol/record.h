@@ -73,6 +73,8 @@ static inline size_t kafka_record_size(size_t body_size, int64_t timestamp_delta
 static inline uint64_t kafka_uvarint_pair(uint64_t value) {
     return value < 0x80 ? value : (value & 0x7F) | 0x80 | (value >> 7) << 8;
 }
+size_t kafka_record_prefix_encode_long(uint8_t *out, size_t body_size, uint64_t timestamp,
+                                       uint64_t offset);
 
 /* `out` has room for KAFKA_RECORD_PREFIX_SIZE_MAX bytes, and what is behind the prefix may be
  * overwritten up to there. Returns the size of the prefix. On the path of every record: the common
@@ -81,24 +83,17 @@ static inline size_t kafka_record_prefix_encode(uint8_t *out, size_t body_size,
                                                 int64_t timestamp_delta_ms, int32_t offset_delta) {
     uint64_t timestamp = kafka_zigzag(timestamp_delta_ms);
     uint64_t offset = kafka_zigzag(offset_delta);
-    size_t inner_size = 1 + kafka_uvarint_size(timestamp) + kafka_uvarint_size(offset) + body_size;
-    uint64_t length = kafka_zigzag((int64_t)inner_size);
-    if (__builtin_expect((timestamp | offset | length) < 0x4000, 1)) {
-        unsigned length_size = 1 + (length >= 0x80);
-        unsigned timestamp_size = 1 + (timestamp >= 0x80);
-        unsigned offset_size = 1 + (offset >= 0x80);
-        uint64_t deltas = kafka_uvarint_pair(timestamp) | kafka_uvarint_pair(offset)
-                                                              << (8 * timestamp_size);
-        uint64_t all = kafka_uvarint_pair(length) | deltas << (8 * (length_size + 1));
-        all = htole64(all);
-        memcpy(out, &all, sizeof all);
-        return length_size + 1 + timestamp_size + offset_size;
+    uint64_t length = (body_size + 3 + (timestamp >= 0x80) + (offset >= 0x80)) << 1;
+    if (__builtin_expect((timestamp | offset | length) >= 0x4000, 0)) {
+        return kafka_record_prefix_encode_long(out, body_size, timestamp, offset);
     }
-    uint8_t *at = kafka_uvarint_put(out, length);
-    *at++ = 0;
-    at = kafka_uvarint_put(at, timestamp);
-    at = kafka_uvarint_put(at, offset);
-    return (size_t)(at - out);
+    unsigned length_size = 1 + (length >= 0x80);
+    uint64_t deltas = kafka_uvarint_pair(timestamp) | kafka_uvarint_pair(offset)
+                                                          << (8 * timestamp_size);
+    uint64_t all = kafka_uvarint_pair(length) | deltas << (8 * (length_size + 1));
+    all = htole64(all);
+    memcpy(out, &all, sizeof all);
+    return length_size + 1 + timestamp_size + offset_size;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
