@@ -87,13 +87,13 @@ static inline size_t kafka_record_prefix_encode(uint8_t *out, size_t body_size,
     if (__builtin_expect((timestamp | offset | length) >= 0x4000, 0)) {
         return kafka_record_prefix_encode_long(out, body_size, timestamp, offset);
     }
-    unsigned length_size = 1 + (length >= 0x80);
-    uint64_t deltas = kafka_uvarint_pair(timestamp) | kafka_uvarint_pair(offset)
-                                                          << (8 * timestamp_size);
-    uint64_t all = kafka_uvarint_pair(length) | deltas << (8 * (length_size + 1));
-    all = htole64(all);
+    unsigned length_bits = 8u << (length >= 0x80);
+    unsigned timestamp_bits = 8u << (timestamp >= 0x80);
+    unsigned offset_bits = 8u << (offset >= 0x80);
+    uint64_t deltas = kafka_uvarint_pair(timestamp) | kafka_uvarint_pair(offset) << timestamp_bits;
+    uint64_t all = htole64(kafka_uvarint_pair(length) | deltas << (length_bits + 8));
     memcpy(out, &all, sizeof all);
-    return length_size + 1 + timestamp_size + offset_size;
+    return 1 + (length_bits + timestamp_bits + offset_bits) / 8;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
