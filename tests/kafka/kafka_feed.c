@@ -7,7 +7,7 @@
  *   kafka_feed -b HOST:PORT [-s SEED] [-m FIRST_MS] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
  *              [-r REPORTS_FILE] [-X option=value]…
  *
- * Standard output is for the harness: "reports N" each time another tenth of the reports is in, and
+ * Standard output is for the harness: "opened" when the topics are, "reports N" each time another tenth of the reports is in, and
  * "P persisted, N not persisted, U unknown" at the end. REPORTS_FILE gets, for each index, 13 bytes
  * in big endian: outcome (1), partition (4), offset (8), for the oracle to compare.
  */
@@ -216,6 +216,8 @@ int main(int count, char **words) {
         give_up("reports", "no memory");
     open_all(&feed, config);
     sluice_config_free(config);
+    puts("opened");
+    fflush(stdout);
     produce_all(&feed);
     finish(&feed);
     if (feed.reports_path != NULL)

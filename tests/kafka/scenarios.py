@@ -12,6 +12,7 @@ from kafka_jars import java_command
 from processes import Failure, Scratch, shown, wait_until
 
 RECORDS = 1_000_000
+FEW_RECORDS = 20_000
 TOPICS = 3
 PARTITIONS = 6
 SEED = 20_24
@@ -44,9 +45,9 @@ def run_words(setting, records):
             '--prefix', 'feed-', '--topics', TOPICS]
 
 
-def feed_command(setting, bootstrap, records, options):
+def feed_command(setting, bootstrap, records, options, prefix='feed-'):
     command = [setting.feed, '-b', bootstrap, '-s', SEED, '-m', setting.first_ms, '-n', records,
-               '-t', 'feed-', '-T', TOPICS, '-r', setting.scratch.folder / 'reports']
+               '-t', prefix, '-T', TOPICS, '-r', setting.scratch.folder / 'reports']
     for option in options:
         command += ['-X', option]
     return command
@@ -125,12 +126,33 @@ def failover(setting):
     read_back(setting, cluster.bootstrap, RECORDS)
 
 
+def late_topic(setting):
+    """Topics that are made after the producer began, and topics that never come."""
+    cluster = Cluster(setting.scratch, setting.version).start()
+    feed = setting.scratch.start(feed_command(setting, cluster.bootstrap, FEW_RECORDS, []),
+                                 'feed.err', stdout=subprocess.PIPE, text=True)
+    expect(feed.stdout.readline() == 'opened\n', 'kafka_feed to open topics that are not there',
+           setting.scratch.tail('feed.err'))
+    cluster.create_topics([f'feed-{topic}' for topic in range(TOPICS)], PARTITIONS)
+    finish_feed(setting, cluster, feed)
+    read_back(setting, cluster.bootstrap, FEW_RECORDS)
+    started = time.monotonic()
+    output = setting.scratch.run(
+        feed_command(setting, cluster.bootstrap, FEW_RECORDS,
+                     ['delivery.timeout.ms=3000', 'request.timeout.ms=2000'], 'absent-'), status=1)
+    said = output.decode().splitlines()[-1]
+    expect(said == f'0 persisted, {FEW_RECORDS} not persisted, 0 unknown, 0 mistakes',
+           'every record for an absent topic reported as not persisted', said)
+    print(f'absent topics: {said} after {time.monotonic() - started:.1f} s')
+
+
 def controls(setting):
     """The oracle complains of each kind of damage, and the Java producer passes it."""
     cluster = kafka_with_topics(setting)
     print(setting.java('Controls', '--bootstrap', cluster.bootstrap).strip())
-    setting.java('ControlProducer', '--bootstrap', cluster.bootstrap, *run_words(setting, 20_000))
-    print(setting.java('ReadBack', '--bootstrap', cluster.bootstrap, *run_words(setting, 20_000),
+    words = run_words(setting, FEW_RECORDS)
+    setting.java('ControlProducer', '--bootstrap', cluster.bootstrap, *words)
+    print(setting.java('ReadBack', '--bootstrap', cluster.bootstrap, *words,
                        '--partitions', PARTITIONS).strip())
 
 
