@@ -57,13 +57,19 @@ static void free_events(struct sim *sim) {
 
 static void sim_destroy(struct rt_world *world) {
     struct sim *sim = sim_of(world);
-    RT_ASSERT(sim->running == NULL && sim->waiting == NULL);
+    RT_ASSERT(sim->running == NULL && sim->stack == NULL);
+    if (sim->waiters != NULL) {
+        fprintf(stderr, "deadlock: an application thread waits at the end of the world\n");
+        sim_print_state(sim);
+    }
+    RT_ASSERT(sim->waiters == NULL);
     sim_finish_grace(sim);
     if (atomic_load(&world->actors_started) != atomic_load(&world->actors_gone)) {
         sim_print_state(sim);
     }
     RT_ASSERT(atomic_load(&world->actors_started) == atomic_load(&world->actors_gone));
     sim_net_deinit(sim);
+    sim_stacks_deinit(sim);
     sim_names_deinit(sim);
     sim_memory_deinit(sim);
     free_events(sim);

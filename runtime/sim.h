@@ -37,7 +37,8 @@ void rt_sim_run_until(struct rt_world *world, uint64_t deadline_ns);
 /* Runs activations that are due now, without letting time pass on to the next timer or packet. */
 void rt_sim_settle(struct rt_world *world);
 
-/* Runs `callback` as an event of its own at a virtual time: scripted application threads, faults. */
+/* Runs `callback` as an event of its own at a virtual time: scripted application threads, faults.
+ * It has a stack of its own, so it may wait (rt_wait) while the world and others go on. */
 void rt_sim_at(struct rt_world *world, uint64_t when_ns, void (*callback)(void *), void *context);
 /* Whose slot rt_thread_slot() answers: simulated application thread 0..63. */
 void rt_sim_thread(struct rt_world *world, unsigned thread);

@@ -8,6 +8,7 @@
  *   sim_timer.c   timers
  *   sim_queue.c   events in order of time
  *   sim_wait.c    application threads: slots, waits, wakes, scripted calls
+ *   sim_stack.c   stacks for scripted calls, so that they can wait
  *   sim_site.c    addresses and who listens there
  *   sim_net.c     sockets: connect, accept, close
  *   sim_pipe.c    the bytes of one direction of a connection
@@ -33,6 +34,7 @@ enum sim_event_kind {
     SIM_EVENT_HANDSHAKE, /* subject: struct sim_connection */
     SIM_EVENT_LOOKUP,    /* subject: struct sim_lookup */
     SIM_EVENT_CALL,      /* subject: the caller's context; `callback` is called */
+    SIM_EVENT_RESUME,    /* subject: struct sim_waiter; the scripted call goes on */
     SIM_EVENT_LATE,      /* subject: struct rt_actor; submitted, reaches its queue only now */
     SIM_EVENT_RETIRED,   /* subject: struct rt_retired */
     SIM_EVENT_GONE       /* subject: struct rt_actor that ended */
@@ -160,7 +162,6 @@ struct sim_connection {
 
 enum {
     SIM_THREADS_MAX = 64,
-    SIM_WAITS_MAX = 64,
     SIM_WORKERS = 4, /* workers there seem to be */
     SIM_FIRST_FREE_PORT = 49152
 };
@@ -170,13 +171,8 @@ struct sim_actors { /* an array out of which any one is picked */
     uint32_t count, capacity;
 };
 
-struct sim_waiter {
-    _Atomic uint32_t *word;
-    unsigned thread;
-    bool woken;
-    struct sim_waiter *outer; /* the wait on whose stack this one runs */
-};
-
+struct sim_waiter; /* sim_wait.c */
+struct sim_stack;  /* sim_stack.c */
 struct sim_block;  /* sim_memory.c */
 struct sim_name;   /* sim_name.c */
 struct sim_lookup; /* sim_name.c */
@@ -220,8 +216,9 @@ struct sim {
     /* application threads */
     unsigned thread;
     void *slots[SIM_THREADS_MAX];
-    struct sim_waiter *waiting; /* innermost */
-    unsigned wait_depth;
+    struct sim_waiter *waiters;
+    struct sim_stack *stack; /* of the scripted call that runs, NULL: the test's own flow */
+    struct sim_stack *free_stacks;
 
     /* memory */
     struct sim_block *blocks;
@@ -271,7 +268,10 @@ void sim_timers_detach(struct sim *sim, const struct rt_actor *actor);
 void sim_retire(struct rt_world *world, struct rt_retired *retired);
 /* Calls what waits for its grace period, gone callbacks included, until nothing does. */
 void sim_finish_grace(struct sim *sim);
+/* One event at or before the deadline; false when there is none. */
 bool sim_step_before(struct sim *sim, uint64_t deadline_ns);
+/* Nothing happens until then. */
+void sim_time_pass(struct sim *sim, uint64_t deadline_ns);
 
 int sim_socket_connect(struct rt_world *world, struct rt_socket *socket,
                        const struct rt_address *address);
@@ -324,6 +324,14 @@ void **sim_thread_slot(struct rt_world *world);
 /* Seed, time and every actor that was ever submitted, to standard error. */
 void sim_print_state(const struct sim *sim);
 void sim_call_event(struct sim *sim, void (*callback)(void *), void *context);
+void sim_resume_event(struct sim *sim, void *waiter);
+
+/* Runs the call on a stack of its own until it ends or pauses. */
+void sim_stack_call(struct sim *sim, void (*callback)(void *), void *context);
+/* Leaves the running stack to who entered it; comes back when it is entered again. */
+void sim_stack_pause(struct sim *sim);
+void sim_stack_enter(struct sim *sim, struct sim_stack *stack);
+void sim_stacks_deinit(struct sim *sim);
 
 void *sim_memory_acquire(struct rt_world *world, size_t size);
 void sim_memory_release(struct rt_world *world, void *memory, size_t size);

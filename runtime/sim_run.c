@@ -173,7 +173,8 @@ static void dispatch(struct sim *sim, struct sim_event *event) {
     struct sim_event copy = *event;
     sim_queue_remove(&sim->queue, event);
     bool owned = copy.kind != SIM_EVENT_ARRIVAL && copy.kind != SIM_EVENT_ROOM &&
-                 copy.kind != SIM_EVENT_HANDSHAKE && copy.kind != SIM_EVENT_LOOKUP;
+                 copy.kind != SIM_EVENT_HANDSHAKE && copy.kind != SIM_EVENT_LOOKUP &&
+                 copy.kind != SIM_EVENT_RESUME;
     if (owned) {
         sim_event_release(sim, event);
     }
@@ -195,6 +196,9 @@ static void dispatch(struct sim *sim, struct sim_event *event) {
         break;
     case SIM_EVENT_CALL:
         sim_call_event(sim, copy.callback, copy.subject);
+        break;
+    case SIM_EVENT_RESUME:
+        sim_resume_event(sim, copy.subject);
         break;
     case SIM_EVENT_LATE:
         make_ready(sim, copy.subject);
@@ -239,14 +243,18 @@ bool rt_sim_step(struct rt_world *world) {
     return sim_step_before(sim_of(world), RT_FOREVER);
 }
 
-void rt_sim_run_until(struct rt_world *world, uint64_t deadline_ns) {
-    struct sim *sim = sim_of(world);
-    while (sim_step_before(sim, deadline_ns)) {
-    }
+void sim_time_pass(struct sim *sim, uint64_t deadline_ns) {
     if (sim->now_ns < deadline_ns && deadline_ns != RT_FOREVER) {
         sim->now_ns = deadline_ns;
         sim->busy = false;
     }
+}
+
+void rt_sim_run_until(struct rt_world *world, uint64_t deadline_ns) {
+    struct sim *sim = sim_of(world);
+    while (sim_step_before(sim, deadline_ns)) {
+    }
+    sim_time_pass(sim, deadline_ns);
 }
 
 /* Submits that are late are late no more. */

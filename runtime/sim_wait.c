@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Simulated application threads. They are the code that calls into the world from outside of any
- * activation: the test's own flow, and callbacks given to rt_sim_at. While one waits, the world
- * runs on its stack.
- *
- * A callback that waits runs the world as well, so waits nest like calls: the outer one goes on
- * only when the inner one is over, even if its word changed long before. Let at most one thread use
- * waiting calls without a deadline, and script the others with calls that do not wait.
+ * activation: the test's own flow, which runs the world while it waits, and the calls given to
+ * rt_sim_at, which have stacks of their own and pause.
  *
  * A wait ends by rt_wake and by nothing else before its deadline: a word that was changed without
  * a wake is found as a deadlock here, as it would be on futexes. Sometimes it ends early.
@@ -15,7 +11,17 @@
 
 #include "runtime/sim_internal.h"
 
-enum { EARLY_ONCE_IN = 32, DALLY_EVENTS_MAX = 4, CALL_NS = 1000 };
+enum { EARLY_ONCE_IN = 32, RESUME_LATE_NS_MAX = 2000, CALL_NS = 1000 };
+
+struct sim_waiter {
+    _Atomic uint32_t *word;
+    uint32_t seen;
+    unsigned thread;
+    bool woken;
+    struct sim_stack *stack; /* NULL: the test's own flow */
+    struct sim_event resume; /* of a stack */
+    struct sim_waiter *next, *previous;
+};
 
 /* ---- deadlock ---------------------------------------------------------------------------------- */
 
@@ -37,79 +43,109 @@ static void print_actors(const struct sim *sim) {
 void sim_print_state(const struct sim *sim) {
     fprintf(stderr, "  seed %" PRIu64 ", virtual time %" PRIu64 " ns, %" PRIu64 " events\n",
             sim->options.seed, sim->now_ns, sim->events);
-    print_actors(sim);
-}
-
-static void report_deadlock(const struct sim *sim, uint32_t seen) {
-    fprintf(stderr, "deadlock: nothing left to happen\n");
-    for (const struct sim_waiter *each = sim->waiting; each != NULL; each = each->outer) {
+    for (const struct sim_waiter *each = sim->waiters; each != NULL; each = each->next) {
         uint32_t value = atomic_load(each->word);
-        fprintf(stderr, "  application thread %u waits, its word is %" PRIu32 "%s%s\n",
-                each->thread, value, each->woken ? ", it was woken but a nested wait holds it" : "",
-                each == sim->waiting && value != seen ? ", changed without rt_wake" : "");
+        fprintf(stderr, "  application thread %u waits, its word is %" PRIu32 "%s\n", each->thread,
+                value, value != each->seen ? ", changed without rt_wake" : "");
     }
-    sim_print_state(sim);
+    print_actors(sim);
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------- */
 
-/* One more step of the world. False: nothing happens any more before the deadline. */
-static bool wait_step(struct sim *sim, uint32_t seen, uint64_t deadline_ns) {
-    if (sim_step_before(sim, deadline_ns)) {
-        return true;
+static void waiters_add(struct sim *sim, struct sim_waiter *waiter) {
+    waiter->next = sim->waiters;
+    if (waiter->next != NULL) {
+        waiter->next->previous = waiter;
     }
-    if (deadline_ns == RT_FOREVER) {
-        report_deadlock(sim, seen);
-        bool something_left_to_happen = false;
-        RT_ASSERT(something_left_to_happen);
+    sim->waiters = waiter;
+}
+
+static void waiters_remove(struct sim *sim, struct sim_waiter *waiter) {
+    if (waiter->previous != NULL) {
+        waiter->previous->next = waiter->next;
+    } else {
+        sim->waiters = waiter->next;
     }
-    if (sim->now_ns < deadline_ns) {
-        sim->busy = false;
-        sim->now_ns = deadline_ns;
+    if (waiter->next != NULL) {
+        waiter->next->previous = waiter->previous;
     }
-    return false;
+}
+
+/* The test's own flow: one step of the world after the other. */
+static bool wait_in_flow(struct sim *sim, struct sim_waiter *waiter, uint64_t deadline_ns,
+                         bool early) {
+    while (!waiter->woken) {
+        if (!sim_step_before(sim, deadline_ns)) {
+            bool nothing_left_to_happen = deadline_ns == RT_FOREVER;
+            if (nothing_left_to_happen) {
+                fprintf(stderr, "deadlock: nothing left to happen\n");
+                sim_print_state(sim);
+            }
+            RT_ASSERT(!nothing_left_to_happen);
+            sim_time_pass(sim, deadline_ns);
+            return false;
+        }
+        if (early) {
+            break;
+        }
+    }
+    return true;
+}
+
+/* A scripted call: comes back when it is resumed. */
+static bool wait_on_stack(struct sim *sim, struct sim_waiter *waiter, uint64_t deadline_ns,
+                          bool early) {
+    if (early) {
+        sim_schedule(sim, &waiter->resume, sim->now_ns + sim_draw(sim, RESUME_LATE_NS_MAX));
+    } else if (deadline_ns != RT_FOREVER) {
+        sim_schedule(sim, &waiter->resume, deadline_ns);
+    }
+    sim_stack_pause(sim);
+    return waiter->woken || sim->now_ns < deadline_ns;
 }
 
 bool sim_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen, uint64_t deadline_ns) {
     struct sim *sim = sim_of(world);
     RT_ASSERT(sim->running == NULL); /* application threads only */
-    RT_ASSERT(sim->wait_depth < SIM_WAITS_MAX);
     if (atomic_load_explicit(word, memory_order_acquire) != seen) {
         return true;
     }
     if (deadline_ns < sim->now_ns + CALL_NS) {
         deadline_ns = sim->now_ns + CALL_NS; /* who only looks in a loop lets time pass as well */
     }
-    struct sim_waiter waiter = {.word = word, .thread = sim->thread, .outer = sim->waiting};
+    struct sim_waiter waiter = {
+        .word = word, .seen = seen, .thread = sim->thread, .stack = sim->stack};
+    sim_event_init(&waiter.resume, SIM_EVENT_RESUME, &waiter);
     sim_note(sim, SIM_NOTE_WAIT, NULL, waiter.thread, seen, deadline_ns);
-    sim->waiting = &waiter;
-    sim->wait_depth++;
+    waiters_add(sim, &waiter);
     bool early = sim_once_in(sim, EARLY_ONCE_IN);
-    bool in_time = true;
-    while (in_time && !waiter.woken) {
-        in_time = wait_step(sim, seen, deadline_ns);
-        if (early) {
-            break;
-        }
-    }
-    for (uint64_t dally = sim_draw(sim, DALLY_EVENTS_MAX); in_time && dally > 0; dally--) {
-        sim_step_before(sim, sim->now_ns); /* others run before a woken thread does */
-    }
-    sim->waiting = waiter.outer;
-    sim->wait_depth--;
+    bool in_time = waiter.stack == NULL ? wait_in_flow(sim, &waiter, deadline_ns, early)
+                                        : wait_on_stack(sim, &waiter, deadline_ns, early);
+    waiters_remove(sim, &waiter);
     sim->thread = waiter.thread;
-    bool result = waiter.woken || in_time;
-    sim_note(sim, SIM_NOTE_WAITED, NULL, waiter.thread, result, 0);
-    return result;
+    sim_note(sim, SIM_NOTE_WAITED, NULL, waiter.thread, in_time, 0);
+    return in_time;
+}
+
+void sim_resume_event(struct sim *sim, void *subject) {
+    struct sim_waiter *waiter = subject;
+    unsigned thread = sim->thread;
+    sim_stack_enter(sim, waiter->stack);
+    sim->thread = thread;
 }
 
 void sim_wake(struct rt_world *world, _Atomic uint32_t *word) {
     struct sim *sim = sim_of(world);
     uint64_t count = 0;
-    for (struct sim_waiter *each = sim->waiting; each != NULL; each = each->outer) {
-        if (each->word == word) {
+    for (struct sim_waiter *each = sim->waiters; each != NULL; each = each->next) {
+        if (each->word == word && !each->woken) {
             each->woken = true;
             count++;
+            if (each->stack != NULL) {
+                sim_unschedule(sim, &each->resume);
+                sim_schedule(sim, &each->resume, sim->now_ns + sim_draw(sim, RESUME_LATE_NS_MAX));
+            }
         }
     }
     sim_note(sim, SIM_NOTE_WAKE, sim->running, count, 0, 0);
@@ -151,6 +187,6 @@ void rt_sim_at(struct rt_world *world, uint64_t when_ns, void (*callback)(void *
 void sim_call_event(struct sim *sim, void (*callback)(void *), void *context) {
     unsigned thread = sim->thread;
     sim_note(sim, SIM_NOTE_CALL, NULL, 0, 0, 0);
-    callback(context);
+    sim_stack_call(sim, callback, context);
     sim->thread = thread;
 }

@@ -106,27 +106,51 @@ static void ask_in_script(void *context) {
     script->slot_seen = *rt_thread_slot(script->world);
 }
 
-Test(sim_thread, scripted_threads_wait_inside_each_other_and_keep_their_slots) {
+/* Two threads that ask at 1 s and 2 s, and have their answers so many seconds later. */
+static void two_scripts(uint64_t seed, uint64_t first_s, uint64_t second_s) {
     struct answerer answerers[2];
-    struct rt_world *world = answerer_start(&answerers[0], 3);
+    struct rt_world *world = answerer_start(&answerers[0], seed);
     static const struct rt_actor_kind kind = {.name = "second", .run = answerer_run};
     memset(&answerers[1], 0, sizeof(answerers[1]));
     rt_actor_start(&answerers[1].actor, &kind, world);
     rt_timer_init(&answerers[1].timer, &answerers[1].actor, MARK_TIMER);
-    answerers[0].after_ns = 10 * SECOND;
-    answerers[1].after_ns = 2 * SECOND;
-    struct script outer = {&answerers[0], world, 5, 0, NULL};
-    struct script inner = {&answerers[1], world, 6, 0, NULL};
-    rt_sim_at(world, SECOND, ask_in_script, &outer);
-    rt_sim_at(world, 2 * SECOND, ask_in_script, &inner);
+    answerers[0].after_ns = first_s * SECOND;
+    answerers[1].after_ns = second_s * SECOND;
+    struct script first = {&answerers[0], world, 5, 0, NULL};
+    struct script second = {&answerers[1], world, 6, 0, NULL};
+    rt_sim_at(world, SECOND, ask_in_script, &first);
+    rt_sim_at(world, 2 * SECOND, ask_in_script, &second);
     rt_sim_run_until(world, 60 * SECOND);
-    cr_assert_geq(inner.answered_ns, 4 * SECOND);
-    cr_assert_geq(outer.answered_ns, 11 * SECOND);
-    cr_assert_eq(outer.slot_seen, &outer);
-    cr_assert_eq(inner.slot_seen, &inner);
+    cr_assert_geq(first.answered_ns, (1 + first_s) * SECOND);
+    cr_assert_leq(first.answered_ns, (1 + first_s) * SECOND + 100000);
+    cr_assert_geq(second.answered_ns, (2 + second_s) * SECOND);
+    cr_assert_leq(second.answered_ns, (2 + second_s) * SECOND + 100000);
+    cr_assert_eq(first.slot_seen, &first);
+    cr_assert_eq(second.slot_seen, &second);
     cr_assert_null(*rt_thread_slot(world)); /* of thread 0 */
     rt_mark(&answerers[1].actor, MARK_STOP);
     answerer_finish(&answerers[0], world);
+}
+
+Test(sim_thread, scripted_threads_wait_side_by_side_and_keep_their_slots) {
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        two_scripts(seed, 10, 2);
+        two_scripts(seed, 3, 20);
+    }
+}
+
+Test(sim_thread, a_scripted_thread_that_waits_at_the_end_is_a_deadlock, .signal = SIGABRT) {
+    struct answerer answerer;
+    struct rt_world *world = answerer_start(&answerer, 1);
+    struct script script = {&answerer, world, 1, 0, NULL};
+    answerer_finish(&answerer, world);
+    for (uint64_t seed = 2;; seed++) { /* a wait that ended early saw its answer */
+        world = script.world = answerer_start(&answerer, seed);
+        answerer.forgets_wake = true;
+        rt_sim_at(world, SECOND, ask_in_script, &script);
+        rt_sim_run_until(world, 10 * SECOND);
+        answerer_finish(&answerer, world);
+    }
 }
 
 static void note_end(void *slot, void *context) {
