@@ -53,8 +53,8 @@ def command(build, program, workload, bootstrap, records):
                                              for word in ('-X', option)]
     # A shell between us and the program: peak memory as the kernel counts it survives exec, and so
     # would begin with that of Python.
-    return ['sh', '-c', '"$@"; exit $?', 'sh', *map(str, start), '-b', bootstrap, '--topics', '1', '--records', str(records),
-            *workload.flags, *options, '--json']
+    return ['sh', '-c', '"$@"; exit $?', 'sh', *map(str, start), '-b', bootstrap, '--topics', '1',
+            '--records', str(records), *workload.flags, *options, '--json']
 
 
 class Sink:
@@ -119,7 +119,8 @@ def measure(build, workload, sink, run_count, divisor, programs):
                        for program in order})
         print('.', end='', file=sys.stderr, flush=True)
     keys = sorted({key for one in rounds for result in one.values() for key in result})
-    entry = {'workload': workload.name, 'latency': '--latency' in workload.flags, 'options': workload.options, 'records': records,
+    entry = {'workload': workload.name, 'latency': '--latency' in workload.flags,
+             'options': workload.options, 'records': records,
              'programs': {program: {key: summary([one[program] for one in rounds], key)
                                     for key in keys} for program in programs}}
     if 'sluice' in programs:

@@ -7,9 +7,10 @@
  *   kafka_feed -b HOST:PORT [-s SEED] [-m FIRST_MS] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
  *              [-r REPORTS_FILE] [-X option=value]…
  *
- * Standard output is for the harness: "opened" when the topics are, "reports N" each time another tenth of the reports is in, and
- * "P persisted, N not persisted, U unknown" at the end. REPORTS_FILE gets, for each index, 13 bytes
- * in big endian: outcome (1), partition (4), offset (8), for the oracle to compare.
+ * Standard output is for the harness: "opened" when the topics are, "reports N" each time
+ * another tenth of the reports is in, and "P persisted, N not persisted, U unknown" at the end.
+ * REPORTS_FILE gets, for each index, 13 bytes in big endian: outcome (1), partition (4), offset (8),
+ * for the oracle to compare.
  */
 #include <stdio.h>
 #include <stdlib.h>

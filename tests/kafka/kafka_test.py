@@ -23,8 +23,8 @@ import text_scenarios
 SKIPPED = 77
 SCENARIOS = {function.__name__: function for function in (
     scenarios.plain, scenarios.gzip, scenarios.restart, scenarios.failover, scenarios.late_topic,
-    scenarios.controls, scenarios.interrupted, scenarios.wait_for_signal, text_scenarios.command, text_scenarios.embedded_kcat,
-    text_scenarios.embedded_java)}
+    scenarios.controls, scenarios.interrupted, scenarios.wait_for_signal,
+    text_scenarios.command, text_scenarios.embedded_kcat, text_scenarios.embedded_java)}
 WITHOUT_JAVA = ('embedded_kcat',)
 
 

@@ -4,8 +4,8 @@ import java.util.Map;
 
 /**
  * The oracle: `ReadBack --bootstrap HOST:PORT --seed N --first-ms N --records N --prefix TEXT
- * --topics N --partitions N [--reports FILE]`. Exit status 0 only if the topics PREFIX0, PREFIX1, … hold
- * exactly what the run produced.
+ * --topics N --partitions N [--reports FILE]`. Exit status 0 only if the topics PREFIX0,
+ * PREFIX1, … hold exactly what the run produced.
  */
 final class ReadBack {
     private ReadBack() {
