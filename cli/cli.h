@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the subcommands share. The command is an ordinary program: it uses the public headers only. */
+/* What the subcommands share. The command is an ordinary program: it uses public headers only. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 

@@ -4,8 +4,8 @@
  *
  *   loop: line_next() until LINE_NONE, then lines_fill()
  *
- * Lines are what stands between newlines, byte for byte; the last one needs no newline. A line stays
- * where it is in the buffer until the next lines_fill.
+ * Lines are what stands between newlines, byte for byte; the last one needs no newline. A line
+ * stays where it is in the buffer until the next lines_fill.
  */
 #ifndef CLI_LINES_H
 #define CLI_LINES_H

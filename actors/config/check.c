@@ -122,7 +122,7 @@ sluice_code sluice_config_check(const sluice_config *config, sluice_error *error
     return code == SLUICE_OK ? check_growing_all(config, error) : code;
 }
 
-/* ---- options that follow ---------------------------------------------------------------------- */
+/* ---- options that follow --------------------------------------------------------------------- */
 
 static int64_t least(int64_t left, int64_t right) {
     return left < right ? left : right;

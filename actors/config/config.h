@@ -61,7 +61,7 @@ struct sluice_config {
 struct sluice_config *sluice_config_resolve(const struct sluice_config *config,
                                             sluice_error *error);
 
-/* ---- bootstrap.servers ------------------------------------------------------------------------ */
+/* ---- bootstrap.servers ----------------------------------------------------------------------- */
 
 enum { SLUICE_HOST_BYTES_MAX = 255, SLUICE_PORT_MAX = 65535 };
 

@@ -72,7 +72,7 @@ const struct option *sluice_option_at(enum sluice_option index) {
     return &options_built[index];
 }
 
-/* ---- the nearest name ------------------------------------------------------------------------- */
+/* ---- the nearest name ------------------------------------------------------------------------ */
 
 enum { NAME_BYTES_MAX = 64 }; /* longer names are compared by their first bytes */
 

@@ -34,11 +34,14 @@ static sluice_code malformed(struct span entry, const char *why, sluice_error *e
 /* Takes SCHEME:// off the front. */
 static sluice_code scheme_skip(struct span *entry, sluice_error *error) {
     static const struct span plaintext = {"PLAINTEXT", 9};
-    const char *mark = memmem(entry->data, entry->size, "://", 3);
-    if (mark == NULL) {
+    static const char mark[] = "://";
+    size_t size = 0;
+    while (size + 3 <= entry->size && memcmp(entry->data + size, mark, 3) != 0) {
+        size++;
+    }
+    if (size + 3 > entry->size) {
         return SLUICE_OK;
     }
-    size_t size = (size_t)(mark - entry->data);
     if (!span_equal((struct span){entry->data, size}, plaintext)) {
         return sluice_error_set(error, SLUICE_OPTION_NOT_BUILT,
                                 OPTION ": \"%.*s://\" is not built yet; PLAINTEXT:// is",

@@ -312,9 +312,11 @@ size_t sluice_option_print(const struct option *option, int64_t factor,
                            const struct sluice_config *config, char *buffer, size_t size) {
     const void *field = (const char *)config + option->offset;
     if (option->part != NULL) { /* the first value that is accepted is how it is */
-        size_t length = strcspn(option->only, "|");
-        bool empty = strncmp(option->only, "<empty>", length) == 0;
-        return (size_t)snprintf(buffer, size, "%.*s", empty ? 0 : (int)length, option->only);
+        struct span only = span_of(option->only);
+        struct span first = {option->only, 0};
+        (void)span_next(&only, '|', &first);
+        first.size = span_equal(first, span_of("<empty>")) ? 0 : first.size;
+        return (size_t)snprintf(buffer, size, "%.*s", (int)first.size, first.data);
     }
     if (option->secret) {
         return (size_t)snprintf(buffer, size, "[hidden]");
