@@ -65,6 +65,8 @@ static void begin(struct trial *trial, struct ledger_entry *entry) {
 static void end(struct trial *trial, struct ledger_entry *entry, sluice_code code) {
     rt_sim_fail_memory(trial->world, 0);
     entry->timestamp_end_ms = rt_wall_ms(trial->world);
+    trial_say(trial, "record %d to %s/%d: %s", (int)entry->id, application_topic_name(entry->topic),
+              entry->partition_wanted, sluice_code_name(code));
     trial->calls_full += code == SLUICE_FULL;
     bool known = code == SLUICE_OK || code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING ||
                  code == SLUICE_RECORD_TOO_LARGE || code == SLUICE_TIMED_OUT ||
@@ -231,6 +233,11 @@ static unsigned topic_of(const struct trial *trial, const sluice_topic *handle) 
 
 void application_report(struct trial *trial, const sluice_report *reports, size_t count) {
     for (size_t i = 0; i < count; i++) {
+        const struct ledger_entry *entry = reports[i].opaque;
+        trial_say(trial, "record %d: outcome %d in %s/%d at %d, %s, last %s, %u attempts",
+                  (int)entry->id, (int)reports[i].outcome, application_topic_name(entry->topic),
+                  reports[i].partition, (int)reports[i].offset, sluice_code_name(reports[i].error),
+                  sluice_code_name(reports[i].last_error), reports[i].attempts);
         ledger_report(&trial->ledger, &reports[i], topic_of(trial, reports[i].topic),
                       rt_now(trial->world));
     }

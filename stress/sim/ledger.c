@@ -87,7 +87,7 @@ static void check_time(struct ledger *ledger, const struct ledger_entry *entry) 
     }
     uint64_t seen_ms = entry->returned == 0 ? 0 : (entry->reported_ns - entry->accepted_ns) / MS;
     allowed_ms += 2 * ledger->plan->poll_every_ns / MS;
-    if (!ledger->plan->waits && seen_ms > allowed_ms) { /* who waits may hold the poller up */
+    if (seen_ms > allowed_ms) {
         verdict_fail(ledger->verdict, "record %" PRIu64 ": reported after %" PRIu64 " of %u ms",
                      entry->id, seen_ms, ledger->plan->delivery_timeout_ms);
     }

@@ -19,6 +19,7 @@ enum { SEED_SECONDS_MAX = 60 };
 struct arguments {
     uint64_t first, last;
     bool trace, twice, keep_going, verbose;
+    unsigned trouble_count; /* at most, to narrow a failure down */
 };
 
 /* For the handler of signals: the seed that runs. */
@@ -42,6 +43,9 @@ static bool run_once(uint64_t seed, const struct arguments *arguments,
                      struct trial_result *result) {
     struct plan plan;
     plan_draw(&plan, seed);
+    if (plan.trouble_count > arguments->trouble_count) {
+        plan.trouble_count = arguments->trouble_count;
+    }
     if (arguments->verbose || arguments->trace) {
         plan_print(&plan, stderr);
     }
@@ -81,14 +85,14 @@ static bool run_seed(uint64_t seed, const char *program, const struct arguments 
 }
 
 static int usage(void) {
-    fputs("usage: sluice_sim [--seed N | --seeds A..B] [--trace] [--twice] [--keep-going] "
-          "[--verbose]\n",
+    fputs("usage: sluice_sim [--seed N | --seeds A..B] [--trace] [--twice] [--troubles MOST] "
+          "[--keep-going] [--verbose]\n",
           stderr);
     return 2;
 }
 
 static bool parse(int count, char **values, struct arguments *arguments) {
-    *arguments = (struct arguments){.first = 1, .last = 100};
+    *arguments = (struct arguments){.first = 1, .last = 100, .trouble_count = UINT32_MAX};
     for (int i = 1; i < count; i++) {
         const char *value = i + 1 < count ? values[i + 1] : "";
         if (strcmp(values[i], "--seed") == 0 && sscanf(value, "%" SCNu64, &arguments->first) == 1) {
@@ -97,6 +101,9 @@ static bool parse(int count, char **values, struct arguments *arguments) {
         } else if (strcmp(values[i], "--seeds") == 0 &&
                    sscanf(value, "%" SCNu64 "..%" SCNu64, &arguments->first, &arguments->last) ==
                        2) {
+            i++;
+        } else if (strcmp(values[i], "--troubles") == 0 &&
+                   sscanf(value, "%u", &arguments->trouble_count) == 1) {
             i++;
         } else if (strcmp(values[i], "--trace") == 0) {
             arguments->trace = true;

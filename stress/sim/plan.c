@@ -147,6 +147,10 @@ static const char *const trouble_names[TROUBLE_COUNT] = {
     "leader-moves", "leader-lost", "kill",     "broker-stalls", "requests",
     "answers",      "errors",      "refusals", "clock",         "memory"};
 
+const char *plan_trouble_name(enum plan_trouble trouble) {
+    return trouble_names[trouble];
+}
+
 void plan_print(const struct plan *plan, FILE *out) {
     fprintf(out, "seed %" PRIu64 ": %u threads, %u records of at most %u B, %u topics (",
             plan->seed, plan->threads, plan->records, plan->value_size_max, plan->topic_count);

@@ -88,6 +88,7 @@ struct plan {
 };
 
 void plan_draw(struct plan *plan, uint64_t seed);
+const char *plan_trouble_name(enum plan_trouble trouble);
 void plan_print(const struct plan *plan, FILE *out);
 
 static inline bool plan_has(const struct plan *plan, enum plan_trouble trouble) {

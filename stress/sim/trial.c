@@ -2,6 +2,7 @@
 #include "stress/sim/trial.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,18 @@
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
 enum { BROKER_PORT = 9092, EVENTS_MAX = 20000000, LAST_FLUSH_MS = 20000 };
+
+void trial_say(struct trial *trial, const char *format, ...) {
+    if (trial->trace != NULL) {
+        uint64_t now_ns = rt_now(trial->world);
+        fprintf(trial->trace, "%" PRIu64 ".%09" PRIu64 " # ", now_ns / SECOND, now_ns % SECOND);
+        va_list arguments;
+        va_start(arguments, format);
+        vfprintf(trial->trace, format, arguments);
+        va_end(arguments);
+        fputc('\n', trial->trace);
+    }
+}
 
 /* ---- running ----------------------------------------------------------------------------------- */
 
@@ -215,6 +228,7 @@ static void close_producer(struct trial *trial) {
     const struct plan *plan = trial->plan;
     int64_t timeout_ms = plan->abrupt ? (int64_t)rt_sim_choose(trial->world, 500) : 60000;
     uint64_t began_ns = rt_now(trial->world);
+    trial_say(trial, "close within %" PRId64 " ms", timeout_ms);
     sluice_code code = sluice_producer_close(trial->producer, timeout_ms);
     uint64_t took_ms = (rt_now(trial->world) - began_ns) / MS;
     if (took_ms > (uint64_t)timeout_ms + 50) {
@@ -238,6 +252,7 @@ static void produce_and_suffer(struct trial *trial) {
     bool rests = run_for(trial, active_ns);
     trial->stopping = true;
     if (rests && !plan->abrupt) {
+        trial_say(trial, "all trouble ends");
         trouble_end(trial);
         recover(trial);
     }
@@ -245,9 +260,10 @@ static void produce_and_suffer(struct trial *trial) {
 
 static void finish(struct trial *trial) {
     close_producer(trial);
-    run_for(trial, 200 * MS);
+    run_for(trial, 3 * SECOND); /* who is inside a call that waits leaves it */
     check_status(trial);
     application_end_threads(trial, rt_sim_choose(trial->world, 2) == 0);
+    trial_say(trial, "free");
     sluice_producer_free(trial->producer);
     trial->producer = NULL;
     trouble_end(trial);
@@ -280,6 +296,7 @@ bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result
     ledger_init(&trial->ledger, plan, &trial->verdict);
     trial->world = rt_sim_create(&options);
     rt_sim_trace(trial->world, trace);
+    trial->trace = trace;
     brokers_start(trial);
     if (producer_start(trial)) {
         produce_and_suffer(trial);

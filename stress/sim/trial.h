@@ -34,6 +34,7 @@ struct trial {
     struct verdict verdict;
     struct ledger ledger;
     struct rt_world *world;
+    FILE *trace; /* NULL: none */
 
     struct broker_cluster *cluster;
     bool cluster_gone;
@@ -62,6 +63,9 @@ struct trial_result {
 
 /* Runs a plan. False when a promise was broken: printed to standard error. */
 bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result);
+
+/* A line of ours in the trace. */
+__attribute__((format(printf, 2, 3))) void trial_say(struct trial *trial, const char *format, ...);
 
 /* application.c */
 void application_start(struct trial *trial);

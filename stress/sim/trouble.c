@@ -36,6 +36,7 @@ static void relieve(void *context) {
     struct relief *relief = context;
     struct trial *trial = relief->trial;
     if (!trial->peaceful) {
+        trial_say(trial, "%s ends", plan_trouble_name(relief->kind));
         switch (relief->kind) {
         case TROUBLE_REFUSE:
         case TROUBLE_BLACKHOLE:
@@ -69,6 +70,9 @@ static void add_fault(struct trial *trial, sluice_broker_fault fault) {
     if (choose(trial, 2) == 0) {
         fault.node = any_node(trial);
     }
+    trial_say(trial, "fault: api %d node %d action %d error %d skip %u count %u delay %u ms",
+              fault.api_key, fault.node, (int)fault.action, fault.error_code, fault.skip,
+              fault.count, fault.delay_ms);
     broker_cluster_fault_add(trial->cluster, &fault);
 }
 
@@ -137,6 +141,7 @@ static void trouble_network(struct trial *trial, enum plan_trouble kind) {
                                                [TROUBLE_BLACKHOLE] = RT_SIM_BLACKHOLE,
                                                [TROUBLE_STALL] = RT_SIM_STALL};
     int32_t node = any_node(trial);
+    trial_say(trial, "%s: node %d", plan_trouble_name(kind), node);
     rt_sim_fault(trial->world, &trial->addresses[node - 1], faults[kind]);
     relieve_later(trial, (struct relief){.trial = trial, .kind = kind, .node = node});
 }
@@ -145,6 +150,8 @@ static void trouble_leader(struct trial *trial, bool lost) {
     unsigned topic = (unsigned)choose(trial, trial->plan->topic_count);
     int32_t partition = (int32_t)choose(trial, trial->plan->partition_counts[topic]);
     int32_t node = any_node(trial);
+    trial_say(trial, "leader of %s/%d becomes %d", application_topic_name(topic), partition,
+              lost ? 0 : node);
     broker_cluster_leader_move(trial->cluster, application_topic_name(topic), partition,
                                lost ? 0 : node);
     if (lost) {
@@ -158,6 +165,7 @@ static void trouble_leader(struct trial *trial, bool lost) {
 
 static void trouble_node(struct trial *trial, enum plan_trouble kind) {
     int32_t node = any_node(trial);
+    trial_say(trial, "%s: node %d", plan_trouble_name(kind), node);
     if (kind == TROUBLE_KILL) {
         if (choose(trial, 2) == 0) {
             rt_sim_cut(trial->world, &trial->addresses[node - 1], choose(trial, 2) == 0);
@@ -174,6 +182,7 @@ static void trouble_make(struct trial *trial, enum plan_trouble kind) {
     switch (kind) {
     case TROUBLE_CUT:
     case TROUBLE_CUT_ANSWERS:
+        trial_say(trial, "%s: node %d", plan_trouble_name(kind), node);
         rt_sim_cut(trial->world, &trial->addresses[node - 1], kind == TROUBLE_CUT_ANSWERS);
         break;
     case TROUBLE_REFUSE:
