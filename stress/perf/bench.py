@@ -163,7 +163,8 @@ def table(results):
              '*CPU* is user and system time of the producing process, in ns per record. *Floor* '
              'is a loop that encodes straight into a batch, checksums and sends it. *Ratio* is '
              'Sluice to librdkafka, min / median / max of the rounds: below 1 is less CPU. '
-             '*Sink* is the broker\'s own CPU per record under Sluice.', '', '## Throughput', '',
+             '*Sink* is the broker\'s own CPU per record under Sluice; the floor\'s rate shows how '
+             'much the broker can take.', '', '## Throughput', '',
              '| workload | Sluice CPU | librdkafka CPU | floor CPU | ratio | Sluice records/s | '
              'librdkafka records/s | floor records/s | Sluice peak memory, KiB | '
              'librdkafka peak memory, KiB | sink CPU |', '|---|' + '---:|' * 10]

@@ -9,8 +9,8 @@
  *
  * Standard output is for the harness: "opened" when the topics are, "reports N" each time
  * another tenth of the reports is in, and "P persisted, N not persisted, U unknown" at the end.
- * REPORTS_FILE gets, for each index, 13 bytes in big endian: outcome (1), partition (4), offset (8),
- * for the oracle to compare.
+ * REPORTS_FILE gets, for each index, 13 bytes in big endian: outcome (1), partition (4), offset
+ * (8), for the oracle to compare.
  */
 #include <stdio.h>
 #include <stdlib.h>
