@@ -2,10 +2,26 @@
 /* Simulated timers: exact, in order of their deadlines, ties in any order. */
 #include "runtime/sim_internal.h"
 
+/* As the threads do: once armed, a timer stays in its actor's list until the actor is gone. Who
+ * initialises one again, or frees it before, is found here. */
+enum { TIMER_LISTED = 1 };
+
+static void list(struct rt_timer *timer) {
+    for (const struct rt_timer *each = timer->actor->timers; each != NULL; each = each->sibling) {
+        RT_ASSERT(each != timer);
+    }
+    timer->state = TIMER_LISTED;
+    timer->sibling = timer->actor->timers;
+    timer->actor->timers = timer;
+}
+
 void sim_timer_arm(struct rt_world *world, struct rt_timer *timer, uint64_t deadline_ns) {
     struct sim *sim = sim_of(world);
     RT_ASSERT(sim->running == timer->actor); /* inside its actor's activation */
     sim_note(sim, SIM_NOTE_ARM, timer->actor, timer->mark / RT_MARK(0), deadline_ns, 0);
+    if (timer->state != TIMER_LISTED) {
+        list(timer);
+    }
     struct sim_event *event = timer->executor;
     if (event == NULL) {
         event = sim_event_acquire(sim, SIM_EVENT_TIMER, timer);
@@ -44,16 +60,12 @@ void sim_timer_event(struct sim *sim, struct rt_timer *timer) {
 }
 
 void sim_timers_detach(struct sim *sim, const struct rt_actor *actor) {
-    for (uint32_t i = 0; i < sim->queue.count;) {
-        struct sim_event *event = sim->queue.entries[i].event;
-        struct rt_timer *timer = event->subject;
-        if (event->kind == SIM_EVENT_TIMER && timer->actor == actor) {
-            sim_queue_remove(&sim->queue, event);
-            sim_event_release(sim, event);
+    for (struct rt_timer *timer = actor->timers; timer != NULL; timer = timer->sibling) {
+        struct sim_event *event = timer->executor;
+        if (event != NULL) {
             timer->executor = NULL;
-            i = 0; /* what was moved here may have come from anywhere */
-        } else {
-            i++;
+            sim_unschedule(sim, event);
+            sim_event_release(sim, event);
         }
     }
 }
