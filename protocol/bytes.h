@@ -8,6 +8,30 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Between this machine's order of bytes and the one named: the same both ways. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define KAFKA_BIG(bits, value) (value)
+#define KAFKA_LITTLE(bits, value) __builtin_bswap##bits(value)
+#else
+#define KAFKA_BIG(bits, value) __builtin_bswap##bits(value)
+#define KAFKA_LITTLE(bits, value) (value)
+#endif
+static inline uint16_t kafka_big16(uint16_t value) {
+    return KAFKA_BIG(16, value);
+}
+static inline uint32_t kafka_big32(uint32_t value) {
+    return KAFKA_BIG(32, value);
+}
+static inline uint64_t kafka_big64(uint64_t value) {
+    return KAFKA_BIG(64, value);
+}
+static inline uint32_t kafka_little32(uint32_t value) {
+    return KAFKA_LITTLE(32, value);
+}
+static inline uint64_t kafka_little64(uint64_t value) {
+    return KAFKA_LITTLE(64, value);
+}
+
 /* `data` NULL: null, which Kafka tells apart from empty. Not NUL-terminated. */
 struct kafka_text {
     const char *data;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/murmur2.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "protocol/bytes.h"
 #include "runtime/assert.h"
 
 static const uint32_t seed = 0x9747B28C;
@@ -12,7 +12,7 @@ static const uint32_t factor = 0x5BD1E995;
 static uint32_t load_little_endian(const uint8_t *data) {
     uint32_t value;
     memcpy(&value, data, sizeof value);
-    return le32toh(value);
+    return kafka_little32(value);
 }
 
 uint32_t kafka_murmur2(const void *data, size_t size) {

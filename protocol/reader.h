@@ -12,8 +12,6 @@
 #ifndef KAFKA_READER_H
 #define KAFKA_READER_H
 
-#include <endian.h>
-
 #include "protocol/bytes.h"
 #include "protocol/varint.h"
 
@@ -61,7 +59,7 @@ static inline int16_t kafka_read_int16(struct kafka_reader *reader) {
     if (bytes != NULL) {
         memcpy(&value, bytes, sizeof value);
     }
-    return (int16_t)be16toh(value);
+    return (int16_t)kafka_big16(value);
 }
 static inline int32_t kafka_read_int32(struct kafka_reader *reader) {
     const uint8_t *bytes = kafka_read_raw(reader, 4);
@@ -69,7 +67,7 @@ static inline int32_t kafka_read_int32(struct kafka_reader *reader) {
     if (bytes != NULL) {
         memcpy(&value, bytes, sizeof value);
     }
-    return (int32_t)be32toh(value);
+    return (int32_t)kafka_big32(value);
 }
 static inline int64_t kafka_read_int64(struct kafka_reader *reader) {
     const uint8_t *bytes = kafka_read_raw(reader, 8);
@@ -77,7 +75,7 @@ static inline int64_t kafka_read_int64(struct kafka_reader *reader) {
     if (bytes != NULL) {
         memcpy(&value, bytes, sizeof value);
     }
-    return (int64_t)be64toh(value);
+    return (int64_t)kafka_big64(value);
 }
 struct kafka_uuid kafka_read_uuid(struct kafka_reader *reader);
 

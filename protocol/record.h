@@ -91,7 +91,7 @@ static inline size_t kafka_record_prefix_encode(uint8_t *out, size_t body_size,
     unsigned timestamp_bits = 8u << (timestamp >= 0x80);
     unsigned offset_bits = 8u << (offset >= 0x80);
     uint64_t deltas = kafka_uvarint_pair(timestamp) | kafka_uvarint_pair(offset) << timestamp_bits;
-    uint64_t all = htole64(kafka_uvarint_pair(length) | deltas << (length_bits + 8));
+    uint64_t all = kafka_little64(kafka_uvarint_pair(length) | deltas << (length_bits + 8));
     memcpy(out, &all, sizeof all);
     return 1 + (length_bits + timestamp_bits + offset_bits) / 8;
 }

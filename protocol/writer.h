@@ -6,8 +6,6 @@
 #ifndef KAFKA_WRITER_H
 #define KAFKA_WRITER_H
 
-#include <endian.h>
-
 #include "protocol/bytes.h"
 #include "protocol/varint.h"
 
@@ -51,21 +49,21 @@ static inline void kafka_write_bool(struct kafka_writer *writer, bool value) {
 static inline void kafka_write_int16(struct kafka_writer *writer, int16_t value) {
     uint8_t *room = kafka_write_room(writer, 2);
     if (room != NULL) {
-        uint16_t wire = htobe16((uint16_t)value);
+        uint16_t wire = kafka_big16((uint16_t)value);
         memcpy(room, &wire, sizeof wire);
     }
 }
 static inline void kafka_write_int32(struct kafka_writer *writer, int32_t value) {
     uint8_t *room = kafka_write_room(writer, 4);
     if (room != NULL) {
-        uint32_t wire = htobe32((uint32_t)value);
+        uint32_t wire = kafka_big32((uint32_t)value);
         memcpy(room, &wire, sizeof wire);
     }
 }
 static inline void kafka_write_int64(struct kafka_writer *writer, int64_t value) {
     uint8_t *room = kafka_write_room(writer, 8);
     if (room != NULL) {
-        uint64_t wire = htobe64((uint64_t)value);
+        uint64_t wire = kafka_big64((uint64_t)value);
         memcpy(room, &wire, sizeof wire);
     }
 }

@@ -27,7 +27,7 @@ final class Batches {
     static byte[] pattern(int seed, int size) {
         byte[] bytes = new byte[size];
         for (int i = 0; i < size; i++) {
-            bytes[i] = (byte) (seed * 31 + i * 7);
+            bytes[i] = (byte)(seed * 31 + i * 7);
         }
         return bytes;
     }
@@ -36,22 +36,24 @@ final class Batches {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
-    private static MemoryRecordsBuilder builder(Compression compression, long producerId, short epoch,
-                                                int sequence, boolean transactional) {
-        return new MemoryRecordsBuilder(ByteBuffer.allocate(1 << 17), RecordBatch.MAGIC_VALUE_V2, compression,
-            TimestampType.CREATE_TIME, 0L, RecordBatch.NO_TIMESTAMP, producerId, epoch, sequence, transactional,
-            false, RecordBatch.NO_PARTITION_LEADER_EPOCH, 1 << 17);
+    private static MemoryRecordsBuilder builder(Compression compression, long producerId,
+                                                short epoch, int sequence, boolean transactional) {
+        return new MemoryRecordsBuilder(
+            ByteBuffer.allocate(1 << 17), RecordBatch.MAGIC_VALUE_V2, compression,
+            TimestampType.CREATE_TIME, 0L, RecordBatch.NO_TIMESTAMP, producerId, epoch, sequence,
+            transactional, false, RecordBatch.NO_PARTITION_LEADER_EPOCH, 1 << 17);
     }
 
     private static MemoryRecordsBuilder builder(Compression compression) {
         return builder(compression, RecordBatch.NO_PRODUCER_ID, RecordBatch.NO_PRODUCER_EPOCH,
-            RecordBatch.NO_SEQUENCE, false);
+                       RecordBatch.NO_SEQUENCE, false);
     }
 
     /** Null key, empty key, headers, null value, a timestamp before the first. */
     private static MemoryRecords small(MemoryRecordsBuilder builder) {
         builder.append(BASE_TIMESTAMP, null, text("first"));
-        builder.append(BASE_TIMESTAMP + 5, text(""), text(""),
+        builder.append(
+            BASE_TIMESTAMP + 5, text(""), text(""),
             new Header[] {new RecordHeader("trace", text("abc")), new RecordHeader("", null)});
         builder.append(BASE_TIMESTAMP - 1, text("key"), null);
         return builder.build();
@@ -82,7 +84,8 @@ final class Batches {
         throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         DefaultRecord.writeTo(new DataOutputStream(bytes), offsetDelta, timestampDelta,
-            key == null ? null : ByteBuffer.wrap(key), value == null ? null : ByteBuffer.wrap(value), NO_HEADERS);
+                              key == null ? null : ByteBuffer.wrap(key),
+                              value == null ? null : ByteBuffer.wrap(value), NO_HEADERS);
         return bytes.toByteArray();
     }
 
@@ -90,14 +93,18 @@ final class Batches {
         VectorFile file = new VectorFile();
         file.add("plain", VectorFile.bytes(plain().buffer()));
         file.add("single", VectorFile.bytes(single().buffer()));
-        file.add("stamped", VectorFile.bytes(
-            small(builder(Compression.NONE, 4_000_000_000L, (short) 7, Integer.MAX_VALUE - 1, false)).buffer()));
-        file.add("transactional", VectorFile.bytes(
-            small(builder(Compression.NONE, 12L, (short) 0, 0, true)).buffer()));
+        file.add("stamped", VectorFile.bytes(small(builder(Compression.NONE, 4_000_000_000L,
+                                                           (short)7, Integer.MAX_VALUE - 1, false))
+                                                 .buffer()));
+        file.add(
+            "transactional",
+            VectorFile.bytes(small(builder(Compression.NONE, 12L, (short)0, 0, true)).buffer()));
         file.add("many", VectorFile.bytes(many(Compression.NONE).buffer()));
         file.add("gzip.level-default", VectorFile.bytes(many(Compression.gzip().build()).buffer()));
-        file.add("gzip.level-1", VectorFile.bytes(many(Compression.gzip().level(1).build()).buffer()));
-        file.add("gzip.level-9", VectorFile.bytes(many(Compression.gzip().level(9).build()).buffer()));
+        file.add("gzip.level-1",
+                 VectorFile.bytes(many(Compression.gzip().level(1).build()).buffer()));
+        file.add("gzip.level-9",
+                 VectorFile.bytes(many(Compression.gzip().level(9).build()).buffer()));
         return file;
     }
 
@@ -105,7 +112,8 @@ final class Batches {
     static VectorFile records() throws IOException {
         VectorFile file = new VectorFile();
         int[] offsets = {0, 1, 63, 64, 8191, 8192, 1_000_000, Integer.MAX_VALUE};
-        long[] timestamps = {0, -1, 63, 64, -64, -65, 8191, 8192, 1L << 31, Long.MAX_VALUE, Long.MIN_VALUE};
+        long[] timestamps = {
+            0, -1, 63, 64, -64, -65, 8191, 8192, 1L << 31, Long.MAX_VALUE, Long.MIN_VALUE};
         int[] sizes = {-1, 0, 1, 50, 63, 64, 127, 128, 8191, 8192};
         for (int offset : offsets) {
             for (long timestamp : timestamps) {
@@ -124,7 +132,7 @@ final class Batches {
         byte[] key = keySize < 0 ? null : pattern(1, keySize);
         byte[] value = valueSize < 0 ? null : pattern(2, valueSize);
         file.add("record." + offset + "." + timestamp + "." + keySize + "." + valueSize,
-            record(offset, timestamp, key, value));
+                 record(offset, timestamp, key, value));
     }
 
     static VectorFile varints() {
@@ -135,14 +143,14 @@ final class Batches {
                 ByteBuffer buffer = ByteBuffer.allocate(10);
                 ByteUtils.writeVarlong(value, buffer);
                 file.add("varlong." + value, VectorFile.bytes(buffer.flip()));
-                if (value == (int) value) {
+                if (value == (int)value) {
                     buffer = ByteBuffer.allocate(5);
-                    ByteUtils.writeVarint((int) value, buffer);
+                    ByteUtils.writeVarint((int)value, buffer);
                     file.add("varint." + value, VectorFile.bytes(buffer.flip()));
                 }
                 if (value >= 0 && value <= 0xffffffffL) {
                     buffer = ByteBuffer.allocate(5);
-                    ByteUtils.writeUnsignedVarint((int) value, buffer);
+                    ByteUtils.writeUnsignedVarint((int)value, buffer);
                     file.add("uvarint." + value, VectorFile.bytes(buffer.flip()));
                 }
             }

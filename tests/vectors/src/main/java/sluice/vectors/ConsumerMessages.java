@@ -19,8 +19,10 @@ final class ConsumerMessages {
     // ---- Fetch
 
     private static FetchRequestData.FetchPartition fetched(int version, int index, long offset) {
-        FetchRequestData.FetchPartition partition = new FetchRequestData.FetchPartition().setPartition(index)
-            .setFetchOffset(offset).setPartitionMaxBytes(1 << 20);
+        FetchRequestData.FetchPartition partition = new FetchRequestData.FetchPartition()
+                                                        .setPartition(index)
+                                                        .setFetchOffset(offset)
+                                                        .setPartitionMaxBytes(1 << 20);
         if (version >= 9) {
             partition.setCurrentLeaderEpoch(4);
         }
@@ -37,8 +39,8 @@ final class ConsumerMessages {
     }
 
     private static FetchRequestData fetchRequest(int version) {
-        FetchRequestData.FetchTopic topic = new FetchRequestData.FetchTopic()
-            .setPartitions(List.of(fetched(version, 0, 10_000_000_000L), fetched(version, 5, 0)));
+        FetchRequestData.FetchTopic topic = new FetchRequestData.FetchTopic().setPartitions(
+            List.of(fetched(version, 0, 10_000_000_000L), fetched(version, 5, 0)));
         FetchRequestData.ForgottenTopic forgotten =
             new FetchRequestData.ForgottenTopic().setPartitions(List.of(1, 2, 3));
         if (version >= 13) {
@@ -48,8 +50,12 @@ final class ConsumerMessages {
             topic.setTopic("orders");
             forgotten.setTopic("logs");
         }
-        FetchRequestData request = new FetchRequestData().setMaxWaitMs(500).setMinBytes(1).setMaxBytes(50 << 20)
-            .setIsolationLevel((byte) 1).setTopics(List.of(topic));
+        FetchRequestData request = new FetchRequestData()
+                                       .setMaxWaitMs(500)
+                                       .setMinBytes(1)
+                                       .setMaxBytes(50 << 20)
+                                       .setIsolationLevel((byte)1)
+                                       .setTopics(List.of(topic));
         if (version >= 7) {
             request.setSessionId(77).setSessionEpoch(2).setForgottenTopicsData(List.of(forgotten));
         }
@@ -62,26 +68,35 @@ final class ConsumerMessages {
         return request;
     }
 
-    private static FetchResponseData.PartitionData data(int version, int index, int error, MemoryRecords records) {
-        return new FetchResponseData.PartitionData().setPartitionIndex(index).setErrorCode((short) error)
-            .setHighWatermark(error == 0 ? 103 : -1).setLastStableOffset(error == 0 ? 102 : -1)
-            .setLogStartOffset(version >= 5 ? 100 : -1).setAbortedTransactions(null).setRecords(records);
+    private static FetchResponseData.PartitionData data(int version, int index, int error,
+                                                        MemoryRecords records) {
+        return new FetchResponseData.PartitionData()
+            .setPartitionIndex(index)
+            .setErrorCode((short)error)
+            .setHighWatermark(error == 0 ? 103 : -1)
+            .setLastStableOffset(error == 0 ? 102 : -1)
+            .setLogStartOffset(version >= 5 ? 100 : -1)
+            .setAbortedTransactions(null)
+            .setRecords(records);
     }
 
     private static FetchResponseData fetchResponse(int version) {
         FetchResponseData.PartitionData moved = data(version, 5, 6, MemoryRecords.EMPTY);
         if (version >= 12) {
-            moved.setCurrentLeader(new FetchResponseData.LeaderIdAndEpoch().setLeaderId(3).setLeaderEpoch(9));
+            moved.setCurrentLeader(
+                new FetchResponseData.LeaderIdAndEpoch().setLeaderId(3).setLeaderEpoch(9));
         }
-        FetchResponseData.FetchableTopicResponse topic = new FetchResponseData.FetchableTopicResponse()
-            .setPartitions(List.of(data(version, 0, 0, Batches.plain()), moved));
+        FetchResponseData.FetchableTopicResponse topic =
+            new FetchResponseData.FetchableTopicResponse().setPartitions(
+                List.of(data(version, 0, 0, Batches.plain()), moved));
         if (version >= 13) {
             topic.setTopicId(ProducerMessages.ORDERS_ID);
         } else {
             topic.setTopic("orders");
         }
-        FetchResponseData response = new FetchResponseData().setThrottleTimeMs(8).setResponses(List.of(topic));
-        return version >= 7 ? response.setErrorCode((short) 0).setSessionId(0) : response;
+        FetchResponseData response =
+            new FetchResponseData().setThrottleTimeMs(8).setResponses(List.of(topic));
+        return version >= 7 ? response.setErrorCode((short)0).setSessionId(0) : response;
     }
 
     static VectorFile fetch() {
@@ -103,27 +118,33 @@ final class ConsumerMessages {
         if (version >= 4) {
             latest.setCurrentLeaderEpoch(4);
         }
-        ListOffsetsRequestData request = new ListOffsetsRequestData().setReplicaId(-1)
-            .setTopics(List.of(new ListOffsetsRequestData.ListOffsetsTopic().setName("orders")
-                .setPartitions(List.of(latest, earliest))));
+        ListOffsetsRequestData request = new ListOffsetsRequestData().setReplicaId(-1).setTopics(
+            List.of(new ListOffsetsRequestData.ListOffsetsTopic().setName("orders").setPartitions(
+                List.of(latest, earliest))));
         if (version >= 2) {
-            request.setIsolationLevel((byte) 1);
+            request.setIsolationLevel((byte)1);
         }
         return version >= 10 ? request.setTimeoutMs(1234) : request;
     }
 
     private static ListOffsetsResponseData listOffsetsResponse(int version) {
         ListOffsetsResponseData.ListOffsetsPartitionResponse found =
-            new ListOffsetsResponseData.ListOffsetsPartitionResponse().setPartitionIndex(0)
-                .setTimestamp(Batches.BASE_TIMESTAMP).setOffset(99);
+            new ListOffsetsResponseData.ListOffsetsPartitionResponse()
+                .setPartitionIndex(0)
+                .setTimestamp(Batches.BASE_TIMESTAMP)
+                .setOffset(99);
         if (version >= 4) {
             found.setLeaderEpoch(4);
         }
         ListOffsetsResponseData.ListOffsetsPartitionResponse refused =
-            new ListOffsetsResponseData.ListOffsetsPartitionResponse().setPartitionIndex(5).setErrorCode((short) 6);
-        return new ListOffsetsResponseData().setThrottleTimeMs(version >= 2 ? 8 : 0)
-            .setTopics(List.of(new ListOffsetsResponseData.ListOffsetsTopicResponse().setName("orders")
-                .setPartitions(List.of(found, refused))));
+            new ListOffsetsResponseData.ListOffsetsPartitionResponse()
+                .setPartitionIndex(5)
+                .setErrorCode((short)6);
+        return new ListOffsetsResponseData()
+            .setThrottleTimeMs(version >= 2 ? 8 : 0)
+            .setTopics(List.of(new ListOffsetsResponseData.ListOffsetsTopicResponse()
+                                   .setName("orders")
+                                   .setPartitions(List.of(found, refused))));
     }
 
     static VectorFile listOffsets() {
@@ -140,7 +161,7 @@ final class ConsumerMessages {
     private static FindCoordinatorRequestData findRequest(int version) {
         FindCoordinatorRequestData request = new FindCoordinatorRequestData();
         if (version >= 1) {
-            request.setKeyType((byte) 1);
+            request.setKeyType((byte)1);
         }
         return version >= 4 ? request.setCoordinatorKeys(List.of("payments", "refunds"))
                             : request.setKey("payments");
@@ -152,14 +173,25 @@ final class ConsumerMessages {
             response.setThrottleTimeMs(8);
         }
         if (version < 4) {
-            return response.setErrorCode((short) 15).setErrorMessage(version >= 1 ? "not yet" : null).setNodeId(-1)
-                .setHost("").setPort(-1);
+            return response.setErrorCode((short)15)
+                .setErrorMessage(version >= 1 ? "not yet" : null)
+                .setNodeId(-1)
+                .setHost("")
+                .setPort(-1);
         }
-        return response.setCoordinators(List.of(
-            new FindCoordinatorResponseData.Coordinator().setKey("payments").setNodeId(-1).setHost("").setPort(-1)
-                .setErrorCode((short) 15).setErrorMessage("not yet"),
-            new FindCoordinatorResponseData.Coordinator().setKey("refunds").setNodeId(2).setHost("10.0.0.2")
-                .setPort(9092).setErrorMessage(null)));
+        return response.setCoordinators(List.of(new FindCoordinatorResponseData.Coordinator()
+                                                    .setKey("payments")
+                                                    .setNodeId(-1)
+                                                    .setHost("")
+                                                    .setPort(-1)
+                                                    .setErrorCode((short)15)
+                                                    .setErrorMessage("not yet"),
+                                                new FindCoordinatorResponseData.Coordinator()
+                                                    .setKey("refunds")
+                                                    .setNodeId(2)
+                                                    .setHost("10.0.0.2")
+                                                    .setPort(9092)
+                                                    .setErrorMessage(null)));
     }
 
     static VectorFile findCoordinator() {

@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
 import org.apache.kafka.common.utils.Utils;
 
-/** Lines: key in hex ("-" for an empty one), its hash, and its partition of 1, 2, 6, 7, 50 and 1000. */
+/** A line: key in hex ("-" for empty), hash, partition of 1, 2, 6, 7, 50 and 1000. */
 final class Murmur {
     private static final int[] PARTITION_COUNTS = {1, 2, 6, 7, 50, 1000};
 

@@ -23,7 +23,7 @@ final class ProducerMessages {
     // ---- ApiVersions
 
     private static ApiVersionsResponseData apiVersionsResponse(int version, int error) {
-        ApiVersionsResponseData response = new ApiVersionsResponseData().setErrorCode((short) error);
+        ApiVersionsResponseData response = new ApiVersionsResponseData().setErrorCode((short)error);
         if (version >= 1) {
             response.setThrottleTimeMs(3);
         }
@@ -31,8 +31,10 @@ final class ProducerMessages {
     }
 
     private static void addRange(ApiVersionsResponseData response, int key, int min, int max) {
-        response.apiKeys().add(new ApiVersionsResponseData.ApiVersion().setApiKey((short) key)
-            .setMinVersion((short) min).setMaxVersion((short) max));
+        response.apiKeys().add(new ApiVersionsResponseData.ApiVersion()
+                                   .setApiKey((short)key)
+                                   .setMinVersion((short)min)
+                                   .setMaxVersion((short)max));
     }
 
     private static ApiVersionsResponseData ranges(int version) {
@@ -57,9 +59,13 @@ final class ProducerMessages {
         }
         ApiVersionsResponseData features = ranges(4);
         features.supportedFeatures().add(new ApiVersionsResponseData.SupportedFeatureKey()
-            .setName("transaction.version").setMinVersion((short) 0).setMaxVersion((short) 2));
+                                             .setName("transaction.version")
+                                             .setMinVersion((short)0)
+                                             .setMaxVersion((short)2));
         features.finalizedFeatures().add(new ApiVersionsResponseData.FinalizedFeatureKey()
-            .setName("transaction.version").setMinVersionLevel((short) 2).setMaxVersionLevel((short) 2));
+                                             .setName("transaction.version")
+                                             .setMinVersionLevel((short)2)
+                                             .setMaxVersionLevel((short)2));
         features.setFinalizedFeaturesEpoch(77);
         file.response(ApiKeys.API_VERSIONS, 4, "features", features);
         ApiVersionsResponseData unsupported = apiVersionsResponse(0, 35);
@@ -74,26 +80,35 @@ final class ProducerMessages {
         VectorFile file = new VectorFile();
         for (int v = 0; v <= 5; v++) {
             InitProducerIdRequestData plain =
-                new InitProducerIdRequestData().setTransactionalId(null).setTransactionTimeoutMs(Integer.MAX_VALUE);
+                new InitProducerIdRequestData().setTransactionalId(null).setTransactionTimeoutMs(
+                    Integer.MAX_VALUE);
             file.request(ApiKeys.INIT_PRODUCER_ID, v, "plain", plain);
-            InitProducerIdRequestData current =
-                new InitProducerIdRequestData().setTransactionalId("payments").setTransactionTimeoutMs(60000);
+            InitProducerIdRequestData current = new InitProducerIdRequestData()
+                                                    .setTransactionalId("payments")
+                                                    .setTransactionTimeoutMs(60000);
             if (v >= 3) {
-                current.setProducerId(5_000_000_001L).setProducerEpoch((short) 12);
+                current.setProducerId(5_000_000_001L).setProducerEpoch((short)12);
             }
             file.request(ApiKeys.INIT_PRODUCER_ID, v, "current", current);
-            file.response(ApiKeys.INIT_PRODUCER_ID, v, "plain", new InitProducerIdResponseData()
-                .setThrottleTimeMs(4).setErrorCode((short) 0).setProducerId(5_000_000_001L)
-                .setProducerEpoch((short) 13));
-            file.response(ApiKeys.INIT_PRODUCER_ID, v, "error", new InitProducerIdResponseData()
-                .setErrorCode((short) 14).setProducerId(-1).setProducerEpoch((short) -1));
+            file.response(ApiKeys.INIT_PRODUCER_ID, v, "plain",
+                          new InitProducerIdResponseData()
+                              .setThrottleTimeMs(4)
+                              .setErrorCode((short)0)
+                              .setProducerId(5_000_000_001L)
+                              .setProducerEpoch((short)13));
+            file.response(ApiKeys.INIT_PRODUCER_ID, v, "error",
+                          new InitProducerIdResponseData()
+                              .setErrorCode((short)14)
+                              .setProducerId(-1)
+                              .setProducerEpoch((short)-1));
         }
         return file;
     }
 
     // ---- Produce
 
-    private static ProduceRequestData.TopicProduceData produceTopic(int version, String name, Uuid id) {
+    private static ProduceRequestData.TopicProduceData produceTopic(int version, String name,
+                                                                    Uuid id) {
         ProduceRequestData.TopicProduceData topic = new ProduceRequestData.TopicProduceData();
         return version >= 13 ? topic.setTopicId(id) : topic.setName(name);
     }
@@ -102,46 +117,63 @@ final class ProducerMessages {
         return new ProduceRequestData.PartitionProduceData().setIndex(index).setRecords(records);
     }
 
-    private static ProduceRequestData produceRequest(int version, String transactionalId, int acks) {
-        ProduceRequestData request = new ProduceRequestData().setTransactionalId(transactionalId)
-            .setAcks((short) acks).setTimeoutMs(30000);
-        request.topicData().add(produceTopic(version, "orders", ORDERS_ID)
-            .setPartitionData(List.of(batch(0, Batches.plain()), batch(5, Batches.single()))));
+    private static ProduceRequestData produceRequest(int version, String transactionalId,
+                                                     int acks) {
+        ProduceRequestData request = new ProduceRequestData()
+                                         .setTransactionalId(transactionalId)
+                                         .setAcks((short)acks)
+                                         .setTimeoutMs(30000);
+        request.topicData().add(
+            produceTopic(version, "orders", ORDERS_ID)
+                .setPartitionData(List.of(batch(0, Batches.plain()), batch(5, Batches.single()))));
         request.topicData().add(produceTopic(version, "logs", LOGS_ID)
-            .setPartitionData(List.of(batch(2, Batches.single()))));
+                                    .setPartitionData(List.of(batch(2, Batches.single()))));
         return request;
     }
 
-    private static ProduceResponseData.TopicProduceResponse answeredTopic(int version, String name, Uuid id) {
-        ProduceResponseData.TopicProduceResponse topic = new ProduceResponseData.TopicProduceResponse();
+    private static ProduceResponseData.TopicProduceResponse answeredTopic(int version, String name,
+                                                                          Uuid id) {
+        ProduceResponseData.TopicProduceResponse topic =
+            new ProduceResponseData.TopicProduceResponse();
         return version >= 13 ? topic.setTopicId(id) : topic.setName(name);
     }
 
-    private static ProduceResponseData.PartitionProduceResponse answer(int version, int index, int error,
-                                                                       long offset) {
-        return new ProduceResponseData.PartitionProduceResponse().setIndex(index).setErrorCode((short) error)
+    private static ProduceResponseData.PartitionProduceResponse answer(int version, int index,
+                                                                       int error, long offset) {
+        return new ProduceResponseData.PartitionProduceResponse()
+            .setIndex(index)
+            .setErrorCode((short)error)
             .setBaseOffset(offset);
     }
 
     private static ProduceResponseData produceResponse(int version) {
         ProduceResponseData response = new ProduceResponseData().setThrottleTimeMs(17);
         ProduceResponseData.PartitionProduceResponse good =
-            answer(version, 0, 0, 42_000_000_000L).setLogAppendTimeMs(Batches.BASE_TIMESTAMP).setLogStartOffset(11);
-        ProduceResponseData.PartitionProduceResponse invalid = answer(version, 5, 87, -1)
-            .setErrorMessage("two are bad").setRecordErrors(List.of(
-                new ProduceResponseData.BatchIndexAndErrorMessage().setBatchIndex(1)
-                    .setBatchIndexErrorMessage("no key"),
-                new ProduceResponseData.BatchIndexAndErrorMessage().setBatchIndex(2)));
+            answer(version, 0, 0, 42_000_000_000L)
+                .setLogAppendTimeMs(Batches.BASE_TIMESTAMP)
+                .setLogStartOffset(11);
+        ProduceResponseData.PartitionProduceResponse invalid =
+            answer(version, 5, 87, -1)
+                .setErrorMessage("two are bad")
+                .setRecordErrors(
+                    List.of(new ProduceResponseData.BatchIndexAndErrorMessage()
+                                .setBatchIndex(1)
+                                .setBatchIndexErrorMessage("no key"),
+                            new ProduceResponseData.BatchIndexAndErrorMessage().setBatchIndex(2)));
         ProduceResponseData.PartitionProduceResponse moved = answer(version, 2, 6, -1);
         if (version >= 10) {
-            moved.setCurrentLeader(new ProduceResponseData.LeaderIdAndEpoch().setLeaderId(3).setLeaderEpoch(9));
-            response.nodeEndpoints().add(new ProduceResponseData.NodeEndpoint().setNodeId(3)
-                .setHost("broker-3.example").setPort(9093).setRack("r3"));
-            response.nodeEndpoints().add(new ProduceResponseData.NodeEndpoint().setNodeId(4).setHost("b4")
-                .setPort(9094));
+            moved.setCurrentLeader(
+                new ProduceResponseData.LeaderIdAndEpoch().setLeaderId(3).setLeaderEpoch(9));
+            response.nodeEndpoints().add(new ProduceResponseData.NodeEndpoint()
+                                             .setNodeId(3)
+                                             .setHost("broker-3.example")
+                                             .setPort(9093)
+                                             .setRack("r3"));
+            response.nodeEndpoints().add(
+                new ProduceResponseData.NodeEndpoint().setNodeId(4).setHost("b4").setPort(9094));
         }
-        response.responses().add(
-            answeredTopic(version, "orders", ORDERS_ID).setPartitionResponses(List.of(good, invalid)));
+        response.responses().add(answeredTopic(version, "orders", ORDERS_ID)
+                                     .setPartitionResponses(List.of(good, invalid)));
         response.responses().add(
             answeredTopic(version, "logs", LOGS_ID).setPartitionResponses(List.of(moved)));
         return response;

@@ -43,19 +43,18 @@ final class VectorFile {
 
     /** Correlation ids are 1000 + version. */
     void request(ApiKeys api, int version, String name, Message body) {
-        RequestHeaderData header =
-            new RequestHeaderData()
-                .setRequestApiKey(api.id)
-                .setRequestApiVersion((short) version)
-                .setCorrelationId(1000 + version)
-                .setClientId(CLIENT_ID);
-        short headerVersion = api.requestHeaderVersion((short) version);
+        RequestHeaderData header = new RequestHeaderData()
+                                       .setRequestApiKey(api.id)
+                                       .setRequestApiVersion((short)version)
+                                       .setCorrelationId(1000 + version)
+                                       .setClientId(CLIENT_ID);
+        short headerVersion = api.requestHeaderVersion((short)version);
         add("request.v" + version + "." + name, frame(header, headerVersion, body, version));
     }
 
     void response(ApiKeys api, int version, String name, Message body) {
         ResponseHeaderData header = new ResponseHeaderData().setCorrelationId(1000 + version);
-        short headerVersion = api.responseHeaderVersion((short) version);
+        short headerVersion = api.responseHeaderVersion((short)version);
         add("response.v" + version + "." + name, frame(header, headerVersion, body, version));
     }
 
@@ -63,12 +62,12 @@ final class VectorFile {
         ObjectSerializationCache cache = new ObjectSerializationCache();
         MessageSizeAccumulator size = new MessageSizeAccumulator();
         header.addSize(size, cache, headerVersion);
-        body.addSize(size, cache, (short) version);
+        body.addSize(size, cache, (short)version);
         ByteBuffer buffer = ByteBuffer.allocate(4 + size.totalSize());
         buffer.putInt(size.totalSize());
         ByteBufferAccessor accessor = new ByteBufferAccessor(buffer);
         header.write(accessor, cache, headerVersion);
-        body.write(accessor, cache, (short) version);
+        body.write(accessor, cache, (short)version);
         if (buffer.hasRemaining()) {
             throw new IllegalStateException("the frame is not full");
         }
