@@ -39,6 +39,17 @@ Test(options, every_default_is_valid_and_reads_back_as_written) {
     }
 }
 
+Test(options, every_option_of_kafkas_producer_is_known) {
+    static const char *const names[] = {
+#define KAFKA_OPTION(name) name,
+#include "kafka_options.def"
+#undef KAFKA_OPTION
+    };
+    for (size_t i = 0; i < ROWS(names); i++) {
+        cr_expect(sluice_option_find(names[i]).option != NULL, "%s is not known", names[i]);
+    }
+}
+
 Test(options, no_name_is_listed_twice) {
     const char *names[ROWS(built_rows) + ROWS(known_rows) + ROWS(alias_rows)];
     size_t count = 0;
