@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See aggregator.h. */
+#include "actors/aggregator/aggregator.h"
+
+#include "actors/aggregator/seal.h"
+#include "actors/broker.h"
+#include "actors/leader/writing.h"
+#include "actors/producer/producer.h"
+#include "protocol/codec.h"
+#include "runtime/assert.h"
+
+enum { BEHIND_WAIT_LEAST_NS = 10000000 };
+
+static struct producer *producer_of(const struct aggregator *self) {
+    return self->broker->producer;
+}
+
+static bool hurried(const struct aggregator *self) {
+    return atomic_load_explicit(&producer_of(self)->hurry, memory_order_seq_cst) != 0;
+}
+
+static uint64_t linger_ns(const struct aggregator *self) {
+    return (uint64_t)producer_of(self)->config->linger_us * 1000;
+}
+
+/* -- the list of lingering partitions, soonest first -- */
+
+static void linger_remove(struct aggregator *self, struct partition *partition) {
+    if (!partition->lingering) {
+        return;
+    }
+    struct partition *next = partition->linger_next;
+    struct partition *previous = partition->linger_previous;
+    *(previous != NULL ? &previous->linger_next : &self->linger_first) = next;
+    *(next != NULL ? &next->linger_previous : &self->linger_last) = previous;
+    partition->lingering = false;
+}
+
+/* Batches are opened in about the order in which they linger, so the place is near the end. */
+static void linger_insert(struct aggregator *self, struct partition *partition, uint64_t due_ns) {
+    linger_remove(self, partition);
+    struct partition *after = self->linger_last;
+    while (after != NULL && after->linger_due_ns > due_ns) {
+        after = after->linger_previous;
+    }
+    struct partition *next = after != NULL ? after->linger_next : self->linger_first;
+    partition->linger_previous = after;
+    partition->linger_next = next;
+    *(after != NULL ? &after->linger_next : &self->linger_first) = partition;
+    *(next != NULL ? &next->linger_previous : &self->linger_last) = partition;
+    partition->linger_due_ns = due_ns;
+    partition->lingering = true;
+}
+
+/* -- passing on -- */
+
+static void pass_on(struct aggregator *self, struct mail *mail) {
+    rt_lane_unbounded_push(&self->broker->flusher.mail, &mail->node);
+}
+
+static void note_held(struct partition *partition) {
+    struct batch *first = partition->held.first;
+    atomic_store_explicit(&partition->held_oldest_ns, first != NULL ? first->opened_ns : 0,
+                          memory_order_relaxed);
+}
+
+/* Has closed batches sealed, and passes on those at the head that are. */
+static void advance(struct aggregator *self, struct partition *partition) {
+    struct producer *producer = producer_of(self);
+    for (struct batch *batch = partition->held.first; batch != NULL && batch_is_closed(batch);
+         batch = batch->next) {
+        if (!batch->sealed && !batch->packing) {
+            seal(producer, batch);
+        }
+    }
+    bool passed = false;
+    while (partition->held.first != NULL && partition->held.first->sealed) {
+        struct batch *batch = batch_list_pop(&partition->held);
+        pass_on(self, &batch->mail);
+        passed = true;
+    }
+    if (passed) {
+        partition->extended = false;
+        rt_notify(&self->broker->flusher.actor);
+    }
+    note_held(partition);
+}
+
+/* -- linger -- */
+
+/* An older batch of the partition is unanswered, and we shall be told when it is not any more. */
+static bool waits_behind(struct partition *partition) {
+    if (atomic_load_explicit(&partition->lent_oldest_ns, memory_order_seq_cst) == 0) {
+        return false;
+    }
+    if (partition->answer_wanted) {
+        return true;
+    }
+    atomic_store_explicit(&partition->behind, 1, memory_order_seq_cst);
+    partition->answer_wanted = true;
+    /* pairs with the flusher, which clears lent_oldest_ns before it looks at `behind` */
+    if (atomic_load_explicit(&partition->lent_oldest_ns, memory_order_seq_cst) != 0) {
+        return true;
+    }
+    if (atomic_exchange_explicit(&partition->behind, 0, memory_order_acq_rel) == 1) {
+        partition->answer_wanted = false;
+    }
+    return false;
+}
+
+static struct batch *open_batch(const struct partition *partition) {
+    struct batch *last = partition->held.last;
+    return last != NULL && !last->sealed && !last->packing && !batch_is_closed(last) ? last : NULL;
+}
+
+/* Closes the partition's open batch when its time has come, else sees to it that it will. */
+static void linger(struct aggregator *self, struct partition *partition, uint64_t now_ns) {
+    advance(self, partition);
+    struct batch *batch = open_batch(partition);
+    if (batch == NULL || partition->fence_waits) {
+        linger_remove(self, partition);
+        return;
+    }
+    uint64_t wait_ns = linger_ns(self);
+    uint64_t due_ns = batch->opened_ns + wait_ns;
+    if (partition->extended) {
+        due_ns += wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
+    }
+    bool hurry = hurried(self);
+    if (!hurry && now_ns >= due_ns && !partition->extended && waits_behind(partition)) {
+        partition->extended = true;
+        due_ns += wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
+    }
+    if (!hurry && now_ns < due_ns) {
+        linger_insert(self, partition, due_ns);
+        return;
+    }
+    linger_remove(self, partition);
+    if (batch_close(batch)) {
+        advance(self, partition);
+    }
+}
+
+/* -- the fence -- */
+
+static bool is_packing(const struct partition *partition) {
+    for (struct batch *batch = partition->held.first; batch != NULL; batch = batch->next) {
+        if (batch->packing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Everything of the partition goes on to the flusher, as it is, and the fence behind it. Not before
+ * sealers and flusher can no longer send anything here for it. */
+static void fence(struct aggregator *self, struct partition *partition) {
+    linger_remove(self, partition);
+    if (partition->answer_wanted &&
+        atomic_exchange_explicit(&partition->behind, 0, memory_order_acq_rel) == 1) {
+        partition->answer_wanted = false;
+    }
+    partition->fence_waits = partition->answer_wanted || is_packing(partition);
+    if (partition->fence_waits) {
+        return;
+    }
+    struct batch *batch;
+    while ((batch = batch_list_pop(&partition->held)) != NULL) {
+        pass_on(self, &batch->mail);
+    }
+    note_held(partition);
+    partition->extended = false;
+    pass_on(self, &partition->fence);
+    rt_notify(&self->broker->flusher.actor);
+}
+
+/* -- mail -- */
+
+static void handle(struct aggregator *self, struct mail *mail, uint64_t now_ns) {
+    struct partition *partition = mail->partition;
+    switch (mail->kind) {
+    case MAIL_BATCH:
+        batch_list_push(&partition->held, batch_of(mail));
+        break;
+    case MAIL_FULL:
+        atomic_store_explicit(&partition->full_posted, 0, memory_order_release);
+        break;
+    case MAIL_ANSWERED:
+        partition->answer_wanted = false;
+        partition->extended = false; /* its time, if it is over, is over now */
+        break;
+    case MAIL_FENCE:
+        partition->fence_waits = true;
+        break;
+    case MAIL_STOP:
+    case MAIL_BACK:
+        RT_ASSERT(mail->kind == MAIL_BATCH);
+    }
+    linger(self, partition, now_ns);
+    if (partition->fence_waits) {
+        fence(self, partition);
+    }
+}
+
+static bool take_mail(struct aggregator *self, struct rt_turn *turn) {
+    struct rt_node *node;
+    enum rt_take take = RT_EMPTY;
+    for (uint32_t n = 0; n < turn->budget; n++) {
+        take = rt_lane_unbounded_take(&self->mail, &node);
+        if (take != RT_TAKEN) {
+            break;
+        }
+        handle(self, mail_of(node), turn->now_ns);
+    }
+    return take != RT_EMPTY;
+}
+
+static bool take_sealed(struct aggregator *self, struct rt_turn *turn) {
+    struct rt_node *node;
+    enum rt_take take;
+    while ((take = rt_lane_unbounded_take(&self->sealed, &node)) == RT_TAKEN) {
+        struct batch *batch = batch_of(mail_of(node));
+        batch->packing = false;
+        linger(self, batch->partition, turn->now_ns);
+        if (batch->partition->fence_waits) {
+            fence(self, batch->partition);
+        }
+    }
+    return take != RT_EMPTY;
+}
+
+static void check_lingering(struct aggregator *self, uint64_t now_ns, bool all) {
+    struct partition *partition = self->linger_first;
+    while (partition != NULL && (all || partition->linger_due_ns <= now_ns)) {
+        struct partition *next = partition->linger_next;
+        linger(self, partition, now_ns);
+        partition = all ? next : self->linger_first;
+    }
+    struct rt_world *world = producer_of(self)->world;
+    if (self->linger_first != NULL) {
+        rt_timer_arm(world, &self->timer, self->linger_first->linger_due_ns);
+    } else {
+        rt_timer_cancel(world, &self->timer);
+    }
+}
+
+static enum rt_verdict aggregator_run(struct rt_actor *actor, struct rt_turn *turn,
+                                      uint32_t marks) {
+    struct aggregator *self = caa_container_of(actor, struct aggregator, actor);
+    bool more = take_sealed(self, turn);
+    more = take_mail(self, turn) || more;
+    check_lingering(self, turn->now_ns, (marks & RT_MARK(AGGREGATOR_MARK_FLUSH)) != 0);
+    if ((marks & RT_MARK(AGGREGATOR_MARK_END)) != 0) {
+        RT_ASSERT(!more && self->linger_first == NULL);
+        rt_mark(&self->broker->flusher.actor, RT_MARK(FLUSHER_MARK_END));
+        return RT_END;
+    }
+    return more ? RT_AGAIN : RT_IDLE;
+}
+
+static void aggregator_gone(struct rt_actor *actor) {
+    struct aggregator *self = caa_container_of(actor, struct aggregator, actor);
+    broker_actor_gone(self->broker);
+}
+
+static const struct rt_actor_kind aggregator_kind = {
+    .name = "aggregator", .class = RT_CLASS_ACTOR, .run = aggregator_run, .gone = aggregator_gone};
+
+void aggregator_start(struct aggregator *aggregator, struct broker *broker) {
+    aggregator->broker = broker;
+    rt_lane_unbounded_init(&aggregator->mail);
+    rt_lane_unbounded_init(&aggregator->sealed);
+    rt_timer_init(&aggregator->timer, &aggregator->actor, RT_MARK(AGGREGATOR_MARK_TIMER));
+    producer_actor_start(broker->producer, &aggregator->actor, &aggregator_kind);
+}

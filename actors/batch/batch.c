@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Filling, closing, stamping and freeing of batches. See batch.h for who may do what when. */
+#include "actors/batch/batch.h"
+
+#include "actors/leader/partition.h"
+#include "actors/producer/flush.h"
+#include "actors/producer/producer.h"
+#include "actors/report/report.h"
+#include "protocol/codec.h"
+#include "protocol/record.h"
+#include "runtime/assert.h"
+
+enum {
+    CHUNK_FIRST_BYTES = 512 - (int)sizeof(struct chunk),
+    CHUNK_LARGEST_BYTES = RT_POOL_LARGEST - (int)sizeof(struct chunk),
+    SLOT_BLOCK_FIRST_BYTES = 512,
+    SLOT_BLOCK_LARGEST_BYTES = 16384
+};
+
+static struct producer *producer_of(const struct batch *batch) {
+    return batch->partition->topic->producer;
+}
+
+struct chunk *chunk_create(struct producer *producer, size_t data_bytes) {
+    size_t capacity;
+    struct chunk *chunk = rt_pool_take(producer->pool, sizeof *chunk + data_bytes, &capacity);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    *chunk = (struct chunk){.capacity = (uint32_t)(capacity - sizeof *chunk)};
+    return chunk;
+}
+
+void chunk_release(struct producer *producer, struct chunk *chunk) {
+    rt_pool_give(producer->pool, chunk, sizeof *chunk + chunk->capacity);
+}
+
+static void chunks_release(struct producer *producer, struct chunk *chunk) {
+    while (chunk != NULL) {
+        struct chunk *next = chunk->next;
+        chunk_release(producer, chunk);
+        chunk = next;
+    }
+}
+
+struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint) {
+    struct producer *producer = partition->topic->producer;
+    struct batch *batch = rt_acquire(producer->world, sizeof *batch);
+    if (batch == NULL) {
+        return NULL;
+    }
+    *batch = (struct batch){.mail = {.kind = MAIL_BATCH, .partition = partition},
+                            .partition = partition,
+                            .index = partition->next_index,
+                            .pins = 1,
+                            .lives = 2,
+                            .opened_ns = opened_ns,
+                            .base_offset = -1,
+                            .log_append_time_ms = -1,
+                            .producer_id = -1,
+                            .producer_epoch = -1,
+                            .base_sequence = -1,
+                            .refused_leader_epoch = -1};
+    size_t first = size_hint < CHUNK_FIRST_BYTES ? CHUNK_FIRST_BYTES : size_hint;
+    batch->first = chunk_create(producer, first > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : first);
+    if (batch->first == NULL) {
+        rt_release(producer->world, batch, sizeof *batch);
+        return NULL;
+    }
+    batch->last = batch->first;
+    batch->chunk_count = 1;
+    partition->next_index++;
+    batch->flush_epoch = producer_epoch_enter(producer);
+    return batch;
+}
+
+static bool chain_chunk(struct batch *batch, struct chunk *chunk) {
+    if (chunk == NULL) {
+        return false;
+    }
+    batch->last->next = chunk;
+    batch->last = chunk;
+    batch->chunk_count++;
+    return true;
+}
+
+/* Chunks double until the largest, so that memory follows the bytes that wait. */
+static bool chunk_for(struct batch *batch, size_t bytes) {
+    struct chunk *last = batch->last;
+    if (last->capacity - last->used >= bytes) {
+        return true;
+    }
+    size_t wanted = (size_t)last->capacity * 2;
+    wanted = wanted > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : wanted;
+    return chain_chunk(batch, chunk_create(producer_of(batch), bytes > wanted ? bytes : wanted));
+}
+
+static struct slot *slot_for(struct batch *batch) {
+    if (batch->records < BATCH_SLOTS_INLINE) {
+        return &batch->inline_slots[batch->records];
+    }
+    struct slot_block *last = batch->slots_last;
+    if (last == NULL || last->used == last->capacity) {
+        size_t wanted = last == NULL ? SLOT_BLOCK_FIRST_BYTES : (size_t)last->bytes * 2;
+        size_t bytes;
+        struct slot_block *block =
+            rt_pool_take(producer_of(batch)->pool,
+                         wanted > SLOT_BLOCK_LARGEST_BYTES ? SLOT_BLOCK_LARGEST_BYTES : wanted,
+                         &bytes);
+        if (block == NULL) {
+            return NULL;
+        }
+        *block = (struct slot_block){
+            .capacity = (uint32_t)((bytes - sizeof *block) / sizeof(struct slot)),
+            .bytes = (uint32_t)bytes};
+        if (last == NULL) {
+            batch->slots_first = block;
+        } else {
+            last->next = block;
+        }
+        batch->slots_last = block;
+        last = block;
+    }
+    return &last->slots[last->used++];
+}
+
+/* Puts the prefix right before a body that stays where it is. */
+static bool adopt(struct batch *batch, const struct batch_record *record, int64_t delta) {
+    uint8_t prefix[BATCH_PREFIX_ROOM];
+    size_t size = kafka_record_prefix_encode(prefix, record->body_size, delta,
+                                             (int32_t)batch->records);
+    struct chunk *chunk = record->adopted;
+    chunk->start = (uint32_t)(BATCH_PREFIX_ROOM - size);
+    memcpy(chunk->data + chunk->start, prefix, size);
+    chunk->used = BATCH_PREFIX_ROOM + record->body_size;
+    chain_chunk(batch, chunk);
+    batch->raw_bytes += (uint32_t)size + record->body_size;
+    return true;
+}
+
+static bool copy(struct batch *batch, const struct batch_record *record, int64_t delta) {
+    if (!chunk_for(batch, record->body_size + KAFKA_RECORD_PREFIX_SIZE_MAX)) {
+        return false;
+    }
+    struct chunk *chunk = batch->last;
+    uint8_t *out = chunk->data + chunk->used;
+    size_t size = kafka_record_prefix_encode(out, record->body_size, delta,
+                                             (int32_t)batch->records);
+    memcpy(out + size, record->body, record->body_size);
+    size += record->body_size;
+    chunk->used += (uint32_t)size;
+    batch->raw_bytes += (uint32_t)size;
+    return true;
+}
+
+enum batch_append batch_append(struct batch *batch, const struct batch_record *record) {
+    size_t size = record->body_size + KAFKA_RECORD_PREFIX_SIZE_MAX;
+    const struct sluice_config *config = producer_of(batch)->config;
+    if (batch->records > 0 &&
+        (batch->raw_bytes + size + KAFKA_BATCH_HEADER_SIZE > (size_t)config->batch_size ||
+         batch->chunk_count >= BATCH_CHUNKS_MAX)) {
+        return BATCH_FULL;
+    }
+    if (batch->records == 0) {
+        batch->base_timestamp_ms = record->timestamp_ms;
+    }
+    struct slot *slot = slot_for(batch);
+    if (slot == NULL) {
+        return BATCH_NO_MEMORY;
+    }
+    int64_t delta = record->timestamp_ms - batch->base_timestamp_ms;
+    if (record->adopted != NULL ? !adopt(batch, record, delta) : !copy(batch, record, delta)) {
+        if (batch->records >= BATCH_SLOTS_INLINE) {
+            batch->slots_last->used--;
+        }
+        return BATCH_NO_MEMORY;
+    }
+    slot->opaque = record->opaque;
+    slot->timestamp_and_sync = (int64_t)((uint64_t)record->timestamp_ms << 1) | record->sync;
+    if (record->sync) {
+        batch->has_sync = true;
+        batch->urgent = true;
+    }
+    if (batch->records++ == 0 || record->timestamp_ms > batch->max_timestamp_ms) {
+        batch->max_timestamp_ms = record->timestamp_ms;
+    }
+    batch->charge += record->charge;
+    return BATCH_APPENDED;
+}
+
+static void sum_add(void *context, const void *data, size_t size) {
+    uint32_t *crc = context;
+    *crc = kafka_crc32c(*crc, data, size);
+}
+
+void batch_seal(struct batch *batch, uint8_t codec) {
+    RT_ASSERT(batch->records > 0 && !batch->sealed);
+    if (codec == KAFKA_CODEC_NONE) {
+        batch->payload_bytes = batch->raw_bytes;
+    }
+    uint32_t crc = 0;
+    batch_payload(batch, sum_add, &crc);
+    batch->sum = kafka_batch_sum_of(crc, batch->payload_bytes);
+    kafka_batch_header_encode(batch->header,
+                              &(struct kafka_batch_header){
+                                  .leader_epoch = -1,
+                                  .attributes = codec,
+                                  .last_offset_delta = (int32_t)batch->records - 1,
+                                  .base_timestamp_ms = batch->base_timestamp_ms,
+                                  .max_timestamp_ms = batch->max_timestamp_ms,
+                                  .producer_id = KAFKA_NO_PRODUCER_ID,
+                                  .producer_epoch = KAFKA_NO_PRODUCER_EPOCH,
+                                  .base_sequence = KAFKA_NO_SEQUENCE,
+                                  .record_count = (int32_t)batch->records,
+                                  .records_size = batch->payload_bytes},
+                              batch->sum);
+    batch->codec = codec;
+    batch->sealed = true;
+}
+
+void batch_payload(const struct batch *batch,
+                   void (*visit)(void *context, const void *data, size_t size), void *context) {
+    uint32_t left = batch->payload_bytes;
+    struct chunk *chunk = batch->packed != NULL ? batch->packed : batch->first;
+    for (; left > 0; chunk = chunk->next) {
+        uint32_t size = chunk->used - chunk->start;
+        if (size > 0) {
+            visit(context, chunk->data + chunk->start, size);
+        }
+        left -= size;
+    }
+}
+
+struct slices {
+    struct rt_slice *next;
+};
+
+static void slice_add(void *context, const void *data, size_t size) {
+    struct slices *slices = context;
+    *slices->next++ = (struct rt_slice){data, size};
+}
+
+uint32_t batch_slices(const struct batch *batch, struct rt_slice *slices) {
+    struct slices out = {slices};
+    slice_add(&out, batch->header, sizeof batch->header);
+    batch_payload(batch, slice_add, &out);
+    return (uint32_t)(out.next - slices);
+}
+
+uint32_t batch_wire_bytes(const struct batch *batch) {
+    return KAFKA_BATCH_HEADER_SIZE + batch->payload_bytes;
+}
+
+void batch_stamp(struct batch *batch, int64_t producer_id, int16_t producer_epoch,
+                 int32_t base_sequence) {
+    RT_ASSERT(batch->sealed && !batch->stamped);
+    batch->stamped = true;
+    batch->producer_id = producer_id;
+    batch->producer_epoch = producer_epoch;
+    batch->base_sequence = base_sequence;
+    kafka_batch_stamp(batch->header, batch->sum, producer_id, producer_epoch, base_sequence);
+}
+
+void batch_unstamp(struct batch *batch) {
+    RT_ASSERT(batch->stamped && batch->standing != BATCH_UNSURE);
+    batch->stamped = false;
+    batch->standing = BATCH_UNTRIED;
+    batch->out_of_order = false;
+}
+
+static void batch_free(struct batch *batch) {
+    struct producer *producer = producer_of(batch);
+    struct slot_block *block = batch->slots_first;
+    while (block != NULL) {
+        struct slot_block *next = block->next;
+        rt_pool_give(producer->pool, block, block->bytes);
+        block = next;
+    }
+    rt_release(producer->world, batch, sizeof *batch);
+}
+
+static void batch_unlive(struct batch *batch) {
+    /* acq_rel: the last one frees what the other has used */
+    if (atomic_fetch_sub_explicit(&batch->lives, 1, memory_order_acq_rel) == 1) {
+        batch_free(batch);
+    }
+}
+
+void batch_discard(struct batch *batch) {
+    RT_ASSERT(batch->records == 0);
+    struct producer *producer = producer_of(batch);
+    producer_epoch_leave(producer, batch->flush_epoch);
+    chunks_release(producer, batch->first);
+    batch_free(batch);
+}
+
+static int64_t report_charge(const struct batch *batch) {
+    return (int64_t)batch->records * (int64_t)sizeof(struct slot);
+}
+
+void batch_pin(struct batch *batch) {
+    atomic_fetch_add_explicit(&batch->pins, 1, memory_order_relaxed);
+}
+
+void batch_unpin(struct batch *batch) {
+    if (atomic_fetch_sub_explicit(&batch->pins, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    RT_ASSERT(batch->decided);
+    struct producer *producer = producer_of(batch);
+    if (batch->packed != NULL) {
+        chunks_release(producer, batch->packed);
+    }
+    chunks_release(producer, batch->first);
+    rt_budget_give(&producer->budget, batch->charge - report_charge(batch));
+    batch_unlive(batch);
+}
+
+void batch_reported(struct batch *batch) {
+    rt_budget_give(&producer_of(batch)->budget, report_charge(batch));
+    batch_unlive(batch);
+}
+
+static void count_outcome(struct producer_counters *counters, sluice_outcome outcome,
+                          uint32_t records) {
+    _Atomic uint64_t *counter = outcome == SLUICE_PERSISTED       ? &counters->records_persisted
+                                : outcome == SLUICE_NOT_PERSISTED ? &counters->records_not_persisted
+                                                                  : &counters->records_unknown;
+    atomic_fetch_add_explicit(counter, records, memory_order_relaxed);
+}
+
+void batch_decide(struct batch *batch, sluice_outcome outcome, sluice_code error,
+                  int64_t base_offset) {
+    RT_ASSERT(!batch->decided && batch->records > 0);
+    struct producer *producer = producer_of(batch);
+    struct partition *partition = batch->partition;
+    batch->decided = true;
+    batch->outcome = outcome;
+    batch->error = error;
+    batch->base_offset = base_offset;
+    batch->decided_ns = rt_now(producer->world);
+    uint32_t epoch = batch->flush_epoch;
+    count_outcome(&producer->counters, outcome, batch->records);
+    report_post(producer, batch);
+    batch_unpin(batch);
+    /* release: pairs with the leader actor's look at how many are undecided */
+    atomic_fetch_add_explicit(&partition->decided, 1, memory_order_release);
+    producer_epoch_leave(producer, epoch);
+}
+
+void batch_list_push(struct batch_list *list, struct batch *batch) {
+    batch->next = NULL;
+    if (list->last == NULL) {
+        list->first = batch;
+    } else {
+        list->last->next = batch;
+    }
+    list->last = batch;
+}
+
+void batch_list_insert(struct batch_list *list, struct batch *batch) {
+    if (list->last == NULL || list->last->index < batch->index) {
+        batch_list_push(list, batch);
+        return;
+    }
+    struct batch **at = &list->first;
+    while ((*at)->index < batch->index) {
+        at = &(*at)->next;
+    }
+    batch->next = *at;
+    *at = batch;
+}
+
+struct batch *batch_list_pop(struct batch_list *list) {
+    struct batch *batch = list->first;
+    if (batch != NULL) {
+        list->first = batch->next;
+        if (list->first == NULL) {
+            list->last = NULL;
+        }
+        batch->next = NULL;
+    }
+    return batch;
+}
+
+void batch_list_append(struct batch_list *list, struct batch_list *tail) {
+    if (tail->first == NULL) {
+        return;
+    }
+    if (list->last == NULL) {
+        *list = *tail;
+    } else {
+        list->last->next = tail->first;
+        list->last = tail->last;
+    }
+    *tail = (struct batch_list){NULL, NULL};
+}

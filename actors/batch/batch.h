@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A batch: records of one partition that travel, are sent and are decided together.
+ *
+ * The partition actor makes it with its first record and fills it. The batch travels at once, still
+ * open; `partition->writing` is where writer and holder meet (leader/writing.h): while the pointer
+ * there names the batch the writer may add to it, afterwards the batch is constant and the
+ * holder's.
+ *
+ *   open ─► closed ─► sealed ─► stamped and sent ─► decided ─► reported, freed
+ *                                  ▲      │
+ *                                  └──────┘ the same bytes again
+ *
+ * Memory. `pins` keep the record bytes: 1 for the batch's way through the actors, until it is
+ * decided, and 1 for each request that may still read them. `lives` keep the batch itself: 1 for the
+ * pins together, 1 for its reports, until they were handed over.
+ */
+#ifndef ACTORS_BATCH_BATCH_H
+#define ACTORS_BATCH_BATCH_H
+
+#include <sluice/sluice.h>
+
+#include "protocol/batch.h"
+#include "runtime/lane.h"
+#include "runtime/world.h"
+
+struct partition;
+struct producer;
+
+/* What travels between leader, aggregator and flusher. One lane carries all kinds, so that a fence
+ * stays behind the batches that were sent before it. */
+enum mail_kind {
+    MAIL_BATCH,    /* a batch */
+    MAIL_FENCE,    /* leader -> aggregator -> flusher: hand back everything of this partition */
+    MAIL_STOP,     /* flusher -> leader: stopped, please send a fence */
+    MAIL_BACK,     /* flusher -> leader: all of it, with the ticket */
+    MAIL_FULL,     /* leader -> aggregator: a batch of this partition was closed */
+    MAIL_ANSWERED  /* flusher -> aggregator: nothing older is unanswered any more */
+};
+
+struct mail {
+    struct rt_node node;
+    enum mail_kind kind;
+    struct partition *partition;      /* of all kinds */
+};
+
+struct chunk {
+    struct chunk *next;
+    uint32_t capacity;              /* of data */
+    uint32_t start;                 /* where records begin: 0, or behind unused prefix room */
+    uint32_t used;                  /* end of what is written */
+    uint8_t data[];
+};
+
+/* What the report needs of one record. Timestamps are shifted left by one; the lowest bit says that
+ * the opaque pointer is a struct sync_waiter. */
+struct slot {
+    void *opaque;
+    int64_t timestamp_and_sync;
+};
+
+struct slot_block {
+    struct slot_block *next;
+    uint32_t capacity;              /* slots */
+    uint32_t bytes;                 /* of the block, for the pool */
+    uint32_t used;
+    struct slot slots[];
+};
+
+enum {
+    BATCH_SLOTS_INLINE = 6,
+    BATCH_CHUNKS_MAX = 20,            /* a batch of more pieces is closed */
+    BATCH_PREFIX_ROOM = 32            /* before a body that is adopted in place */
+};
+
+/* What the next attempt must know of the last one. */
+enum batch_standing {
+    BATCH_UNTRIED,  /* no byte of it ever left */
+    BATCH_REFUSED,  /* an answer proves: not written, by any attempt */
+    BATCH_UNSURE    /* may have been written */
+};
+
+struct batch {
+    struct mail mail;                 /* in one lane at a time */
+    struct batch *next;               /* in one holder's list at a time */
+    struct partition *partition;
+    uint64_t index;                   /* order within the partition */
+    _Atomic uint32_t pins;
+    _Atomic uint32_t lives;
+
+    /* -- the partition actor's, until closed; then constant -- */
+    struct chunk *first, *last;
+    uint32_t chunk_count;
+    struct slot_block *slots_first, *slots_last;
+    uint32_t records;
+    uint32_t raw_bytes;               /* of the records as written */
+    int64_t base_timestamp_ms, max_timestamp_ms;
+    uint64_t opened_ns;               /* when its first record was produced: linger, delivery */
+    uint32_t flush_epoch;
+    int64_t charge;                   /* budget bytes of the records */
+    bool urgent;                      /* somebody waits for it: it was closed at once */
+    bool has_sync;                    /* some slot has SYNC */
+
+    /* -- who holds it, after it was closed -- */
+    bool sealed;
+    bool decided;
+    uint8_t codec;
+    uint32_t payload_bytes;           /* of the records as sent */
+    struct chunk *packed;             /* the compressed records; NULL: `first` is sent */
+    struct kafka_batch_sum sum;
+    bool packing;                     /* with a sealer */
+    bool in_flight;                   /* in a request of the flusher */
+    uint8_t header[KAFKA_BATCH_HEADER_SIZE];
+
+    /* -- identity and attempts: the holder of the partition's ticket -- */
+    bool stamped;
+    bool tried;                       /* handed to a socket since it was lent */
+    bool away;                        /* with the retry actor, on its way back to the leader */
+    enum batch_standing standing;
+    int32_t refused_leader_epoch;     /* of the last refusal by OUT_OF_ORDER or the like */
+    bool out_of_order;                /* the last answer was such a refusal */
+    int64_t producer_id;
+    int16_t producer_epoch;
+    int32_t base_sequence;
+    uint32_t attempts;
+    uint32_t failures;                /* for the back-off */
+    uint64_t first_sent_ns;
+    uint64_t retry_at_ns;
+    sluice_code last_error;
+
+    /* -- the outcome -- */
+    sluice_outcome outcome;
+    sluice_code error;
+    int64_t base_offset;
+    int64_t log_append_time_ms;       /* -1: the records' own timestamps count */
+    uint64_t decided_ns;
+
+    /* -- the reader of reports -- */
+    uint32_t reported;
+    struct slot_block *report_block;
+    uint32_t report_slot;
+
+    struct slot inline_slots[BATCH_SLOTS_INLINE];
+};
+
+struct batch_list {
+    struct batch *first, *last;
+};
+
+/* One record as it comes out of an input lane. */
+struct batch_record {
+    const uint8_t *body;
+    uint32_t body_size;
+    int64_t timestamp_ms;
+    void *opaque;
+    bool sync;
+    struct chunk *adopted;            /* the body lies in this chunk, at BATCH_PREFIX_ROOM */
+    int64_t charge;
+};
+
+/* -- the writer: the topic's partition actor -- */
+
+/* An empty batch; `size_hint` is how large it may become. Counted as undecided in the current flush epoch. NULL when memory is short. */
+struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint);
+/* Frees a batch that never came to hold a record. */
+void batch_discard(struct batch *batch);
+enum batch_append {
+    BATCH_APPENDED,
+    BATCH_FULL,     /* close it and open another */
+    BATCH_NO_MEMORY /* as BATCH_FULL, and another may not be had either */
+};
+enum batch_append batch_append(struct batch *batch, const struct batch_record *record);
+
+/* -- the holder, after it was closed -- */
+
+/* Writes the header and the checksum of the payload; `codec` says what the payload is. */
+void batch_seal(struct batch *batch, uint8_t codec);
+/* Calls `visit` with each piece of the payload, in order. */
+void batch_payload(const struct batch *batch,
+                   void (*visit)(void *context, const void *data, size_t size), void *context);
+/* Writes header and payload as slices; returns their number, at most BATCH_CHUNKS_MAX + 1. */
+uint32_t batch_slices(const struct batch *batch, struct rt_slice *slices);
+uint32_t batch_wire_bytes(const struct batch *batch);
+/* Fixes identity and sequence, once and for all bytes that follow. */
+void batch_stamp(struct batch *batch, int64_t producer_id, int16_t producer_epoch,
+                 int32_t base_sequence);
+/* Takes the stamp off: only when it is proven that it was never written under it. */
+void batch_unstamp(struct batch *batch);
+
+static inline struct batch *batch_of(struct mail *mail) {
+    return (struct batch *)(void *)mail;
+}
+static inline struct mail *mail_of(struct rt_node *node) {
+    return (struct mail *)(void *)node;
+}
+
+/* Gives the batch its outcome, once: counts it, queues its reports, ends its way. */
+void batch_decide(struct batch *batch, sluice_outcome outcome, sluice_code error,
+                  int64_t base_offset);
+void batch_pin(struct batch *batch);
+/* The last one frees the record bytes and gives their charge back. */
+void batch_unpin(struct batch *batch);
+/* The reports were handed over: gives the charge of the reports back. */
+void batch_reported(struct batch *batch);
+
+struct chunk *chunk_create(struct producer *producer, size_t data_bytes);
+void chunk_release(struct producer *producer, struct chunk *chunk);
+
+void batch_list_push(struct batch_list *list, struct batch *batch);
+/* Keeps the list in order of index. */
+void batch_list_insert(struct batch_list *list, struct batch *batch);
+struct batch *batch_list_pop(struct batch_list *list);
+void batch_list_append(struct batch_list *list, struct batch_list *tail);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A broker as one node id at one address, with the two actors that serve it.
+ *
+ * Counted: each snapshot that lists it holds it once, and so does each partition lent to it. The
+ * actors start when the first partition is lent and end when the last hold is given up; then the
+ * broker is freed. A hold is only ever taken through a snapshot, inside an activation, so a broker
+ * that reached zero is never held again.
+ */
+#ifndef ACTORS_BROKER_H
+#define ACTORS_BROKER_H
+
+#include "actors/aggregator/aggregator.h"
+#include "actors/flusher/flusher.h"
+
+struct producer;
+
+enum { BROKER_IDLE, BROKER_STARTING, BROKER_STARTED };
+
+struct broker {
+    struct producer *producer;
+    int32_t node;
+    uint16_t port;
+    char host[LINK_HOST_BYTES_MAX];
+    _Atomic uint32_t holds;
+    _Atomic uint32_t started;       /* BROKER_… */
+    _Atomic uint32_t actors_left;
+    struct aggregator aggregator;
+    struct flusher flusher;
+};
+
+/* With one hold, for the snapshot being built. NULL when memory is short. */
+struct broker *broker_create(struct producer *producer, int32_t node, const char *host,
+                             uint16_t port);
+void broker_hold(struct broker *broker);
+/* The last one ends the actors, or frees the broker when they never started. */
+void broker_release(struct broker *broker);
+/* Starts the actors unless that was done. By a leader actor that holds it. False: another leader
+ * actor is just starting them; let it finish and come again. */
+bool broker_start(struct broker *broker);
+/* One of the two actors has gone. */
+void broker_actor_gone(struct broker *broker);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a Produce answer, or a broken connection, means for each batch of its request. */
+#include "actors/broker.h"
+#include "actors/flusher/flusher.h"
+#include "actors/flusher/request.h"
+#include "actors/flusher/ticket.h"
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+static struct producer *producer_of(const struct flusher *self) {
+    return self->broker->producer;
+}
+
+/* The entry that an answer speaks of. Brokers keep the order in general, so the next one is looked
+ * at first. Matched to what was sent, by id where ids were sent. */
+static struct request_entry *find(struct request *request, const struct kafka_produce_answer *answer,
+                                  uint32_t *next) {
+    bool by_id = request->link.version >= KAFKA_PRODUCE_TOPIC_ID_VERSION;
+    for (uint32_t n = 0; n < request->count; n++) {
+        struct request_entry *entry = &request->entries[(*next + n) % request->count];
+        const struct kafka_produce_topic *topic = &request->topics[entry->group];
+        if (!entry->open || entry->batch->partition->index != answer->index) {
+            continue;
+        }
+        bool same = by_id ? memcmp(topic->id.bytes, answer->topic_id.bytes, 16) == 0
+                          : topic->name.size == answer->topic_name.size &&
+                                memcmp(topic->name.data, answer->topic_name.data,
+                                       topic->name.size) == 0;
+        if (same) {
+            *next = (*next + n + 1) % request->count;
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static void post_hint(struct flusher *self, const struct request_entry *entry,
+                      const struct kafka_produce_answer *answer,
+                      struct kafka_produce_response *response) {
+    struct producer *producer = producer_of(self);
+    struct metadata_hint *hint = rt_acquire(producer->world, sizeof *hint);
+    if (hint == NULL) {
+        return; /* a refresh will tell */
+    }
+    *hint = (struct metadata_hint){.topic = entry->topic,
+                                   .index = answer->index,
+                                   .leader = answer->leader_id,
+                                   .leader_epoch = answer->leader_epoch};
+    struct kafka_produce_response endpoints = *response;
+    struct kafka_node_endpoint endpoint;
+    while (kafka_produce_response_next_endpoint(&endpoints, &endpoint)) {
+        if (endpoint.node_id == answer->leader_id && endpoint.host.size < sizeof hint->host &&
+            endpoint.port > 0 && endpoint.port <= UINT16_MAX) {
+            memcpy(hint->host, endpoint.host.data, endpoint.host.size);
+            hint->port = (uint16_t)endpoint.port;
+        }
+    }
+    metadata_post_hint(&producer->metadata, hint);
+}
+
+static void answer_one(struct flusher *self, struct request_entry *entry,
+                       const struct kafka_produce_answer *answer,
+                       struct kafka_produce_response *response) {
+    entry->open = false;
+    if (answer->error_code == 0) {
+        ticket_succeeded(self, entry->batch, answer->base_offset, answer->log_append_time_ms);
+        return;
+    }
+    if (answer->leader_id >= 0 && answer->leader_epoch >= 0) {
+        post_hint(self, entry, answer, response);
+    }
+    ticket_failed(self, entry->batch, (sluice_code)answer->error_code);
+}
+
+/* What was not mentioned, or the whole request. */
+static void fail_rest(struct flusher *self, struct request *request, sluice_code error) {
+    uint32_t index = 0;
+    struct request_entry *entry;
+    while ((entry = request_next_open(request, &index)) != NULL) {
+        entry->open = false;
+        ticket_failed(self, entry->batch, error);
+    }
+}
+
+static void not_sent(struct flusher *self, struct request *request) {
+    uint32_t index = 0;
+    struct request_entry *entry;
+    while ((entry = request_next_open(request, &index)) != NULL) {
+        entry->open = false;
+        entry->batch->last_error = request->link.error;
+        ticket_not_sent(self, entry->batch);
+    }
+}
+
+/* acks=0: written is all that will ever be known. */
+static void unasked(struct flusher *self, struct request *request) {
+    uint32_t index = 0;
+    struct request_entry *entry;
+    while ((entry = request_next_open(request, &index)) != NULL) {
+        entry->open = false;
+        ticket_unasked(self, entry->batch);
+    }
+}
+
+static void throttle(struct flusher *self, int32_t throttle_ms, uint64_t now_ns) {
+    if (throttle_ms <= 0) {
+        return;
+    }
+    self->throttled_until_ns = now_ns + (uint64_t)throttle_ms * 1000000;
+    struct producer *producer = producer_of(self);
+    producer_event(producer, &(sluice_event){.kind = SLUICE_EVENT_THROTTLED,
+                                             .broker = self->broker->node,
+                                             .host = self->broker->host,
+                                             .port = self->broker->port,
+                                             .text = "the broker asks to send less"});
+}
+
+void answer_request(struct flusher *self, struct request *request, struct kafka_reader *body,
+                    uint64_t now_ns) {
+    if (request->link.failed) {
+        if (request->link.first_write_ns == 0) {
+            not_sent(self, request);
+        } else {
+            fail_rest(self, request, request->link.error);
+        }
+    } else if (!request->link.expects_answer) {
+        unasked(self, request);
+    } else {
+        struct kafka_produce_response response;
+        if (kafka_produce_response_open(&response, body, request->link.version)) {
+            struct kafka_produce_answer answer;
+            uint32_t next = 0;
+            while (kafka_produce_response_next(&response, &answer)) {
+                struct request_entry *entry = find(request, &answer, &next);
+                if (entry != NULL) {
+                    answer_one(self, entry, &answer, &response);
+                }
+            }
+            throttle(self, response.throttle_time_ms, now_ns);
+        }
+        fail_rest(self, request, SLUICE_BAD_ANSWER);
+    }
+    request_finish(self, request);
+}

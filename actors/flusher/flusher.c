@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See flusher.h. Requests are built in request.c, answers read in answer.c, and the rules of order
+ * are in ticket.c. */
+#include "actors/flusher/flusher.h"
+
+#include "actors/broker.h"
+#include "actors/flusher/request.h"
+#include "actors/flusher/ticket.h"
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+static struct producer *producer_of(const struct flusher *self) {
+    return self->broker->producer;
+}
+
+static bool take_mail(struct flusher *self, struct rt_turn *turn) {
+    struct rt_node *node;
+    enum rt_take take = RT_EMPTY;
+    for (uint32_t n = 0; n < turn->budget; n++) {
+        take = rt_lane_unbounded_take(&self->mail, &node);
+        if (take != RT_TAKEN) {
+            break;
+        }
+        struct mail *mail = mail_of(node);
+        if (mail->kind == MAIL_BATCH) {
+            ticket_add(self, mail->partition, batch_of(mail));
+        } else {
+            RT_ASSERT(mail->kind == MAIL_FENCE);
+            ticket_fence(self, mail->partition);
+        }
+    }
+    return take != RT_EMPTY;
+}
+
+static void take_answers(struct flusher *self, uint64_t now_ns) {
+    struct kafka_reader body;
+    struct link_request *done;
+    while ((done = link_next(&self->link, &body)) != NULL) {
+        answer_request(self, (struct request *)(void *)done, &body, now_ns);
+    }
+}
+
+static void send_ready(struct flusher *self, struct rt_turn *turn) {
+    int64_t most = producer_of(self)->config->max_in_flight;
+    if (turn->now_ns < self->throttled_until_ns) {
+        return;
+    }
+    bool sent = false;
+    while (self->link.state == LINK_READY && (int64_t)self->in_flight < most &&
+           request_send(self, turn->now_ns)) {
+        sent = true;
+    }
+    if (sent) {
+        link_step(&self->link, turn);
+        take_answers(self, turn->now_ns);
+    }
+}
+
+/* Batches in flight whose delivery timeout is over go home as they are. */
+static void stop_overdue(struct flusher *self, uint64_t now_ns) {
+    uint64_t limit_ns = (uint64_t)producer_of(self)->config->delivery_timeout_ms * 1000000;
+    struct request *request = self->in_flight_first;
+    for (; request != NULL; request = request->next) {
+        if (now_ns < request->overdue_ns) {
+            continue;
+        }
+        request->overdue_ns = RT_FOREVER;
+        uint32_t index = 0;
+        struct request_entry *entry;
+        while ((entry = request_next_open(request, &index)) != NULL) {
+            uint64_t due_ns = entry->batch->opened_ns + limit_ns;
+            if (now_ns >= due_ns) {
+                ticket_stop_hard(self, entry->batch->partition);
+            } else if (due_ns < request->overdue_ns) {
+                request->overdue_ns = due_ns;
+            }
+        }
+    }
+}
+
+static void arm(struct flusher *self, uint64_t now_ns) {
+    uint64_t due_ns = self->throttled_until_ns > now_ns ? self->throttled_until_ns : RT_FOREVER;
+    for (struct request *request = self->in_flight_first; request != NULL;
+         request = request->next) {
+        due_ns = request->overdue_ns < due_ns ? request->overdue_ns : due_ns;
+    }
+    if (due_ns == RT_FOREVER) {
+        rt_timer_cancel(producer_of(self)->world, &self->due);
+    } else {
+        rt_timer_arm(producer_of(self)->world, &self->due, due_ns);
+    }
+}
+
+/* Leader actors asked for their tickets without waiting for answers. */
+static void stop_hard_recalled(struct flusher *self) {
+    struct partition *partition = self->attached;
+    while (partition != NULL) {
+        struct partition *next = partition->attached_next;
+        if (atomic_load_explicit(&partition->hard, memory_order_acquire) != 0) {
+            ticket_stop_hard(self, partition);
+        }
+        partition = next;
+    }
+}
+
+/* A broker that cannot be reached may have lost its partitions to another. */
+static void watch_link(struct flusher *self) {
+    if (self->link.state == LINK_BACKOFF && self->seen_state != LINK_BACKOFF) {
+        metadata_refresh(&producer_of(self)->metadata);
+    }
+    self->seen_state = self->link.state;
+}
+
+static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {
+    RT_ASSERT(self->attached == NULL && self->ready_first == NULL);
+    link_close(&self->link);
+    take_answers(self, now_ns);
+    RT_ASSERT(self->in_flight == 0);
+    rt_timer_cancel(producer_of(self)->world, &self->due);
+    return RT_END;
+}
+
+static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
+    struct flusher *self = caa_container_of(actor, struct flusher, actor);
+    bool more = take_mail(self, turn);
+    if ((marks & RT_MARK(FLUSHER_MARK_END)) != 0) {
+        return flusher_end(self, turn->now_ns);
+    }
+    if (self->attached != NULL) {
+        link_want(&self->link, true);
+    }
+    link_step(&self->link, turn);
+    take_answers(self, turn->now_ns);
+    if ((marks & RT_MARK(FLUSHER_MARK_PURGE)) != 0) {
+        stop_hard_recalled(self);
+    }
+    stop_overdue(self, turn->now_ns);
+    send_ready(self, turn);
+    watch_link(self);
+    arm(self, turn->now_ns);
+    return more ? RT_AGAIN : RT_IDLE;
+}
+
+static void flusher_gone(struct rt_actor *actor) {
+    struct flusher *self = caa_container_of(actor, struct flusher, actor);
+    broker_actor_gone(self->broker);
+}
+
+static const struct rt_actor_kind flusher_kind = {
+    .name = "flusher", .class = RT_CLASS_ACTOR, .run = flusher_run, .gone = flusher_gone};
+
+bool flusher_prepare(struct flusher *flusher, struct broker *broker) {
+    *flusher = (struct flusher){.broker = broker};
+    flusher->spare = rt_acquire(broker->producer->world, sizeof *flusher->spare);
+    return flusher->spare != NULL;
+}
+
+void flusher_start(struct flusher *flusher) {
+    struct broker *broker = flusher->broker;
+    rt_lane_unbounded_init(&flusher->mail);
+    rt_timer_init(&flusher->due, &flusher->actor, RT_MARK(FLUSHER_MARK_DUE));
+    link_init(&flusher->link, broker->producer, &flusher->actor, RT_MARK(FLUSHER_MARK_SOCKET),
+              RT_MARK(FLUSHER_MARK_TIMER), RT_MARK(FLUSHER_MARK_LOOKUP));
+    link_target(&flusher->link, broker->node, broker->host, broker->port);
+    producer_actor_start(broker->producer, &flusher->actor, &flusher_kind);
+}
+
+void flusher_free(struct flusher *flusher) {
+    rt_release(flusher->broker->producer->world, flusher->spare, sizeof *flusher->spare);
+}

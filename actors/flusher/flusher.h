@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The flusher actor of a broker connection: holds the tickets of the partitions lent to this broker,
+ * packs one batch of each ready partition into a request, stamps, writes, reads, and decides.
+ *
+ * Takes:  lane `mail`: BATCH and FENCE from the aggregator
+ *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END
+ * Sends:  STOP and BACK to leader actors, ANSWERED to the aggregator, hints to metadata
+ * Owns:   the link, requests in flight, the tickets lent to it
+ *
+ * A partition lent here:   sending ─► stopping ─► back
+ *   sending   stamps and sends as the gate allows
+ *   stopping  after the first failure: sends nothing more, waits for answers to what is in flight
+ *             (or not even for those: purge and delivery timeout), and for the fence
+ *   back      everything undecided and unsent returns to the leader actor, in order, with the ticket
+ */
+#ifndef ACTORS_FLUSHER_FLUSHER_H
+#define ACTORS_FLUSHER_FLUSHER_H
+
+#include "actors/link/link.h"
+#include "runtime/lane.h"
+#include "runtime/world.h"
+
+struct broker;
+struct partition;
+struct request;
+
+enum { FLUSHER_MARK_SOCKET = 0, FLUSHER_MARK_TIMER, FLUSHER_MARK_LOOKUP, FLUSHER_MARK_DUE,
+       FLUSHER_MARK_PURGE, FLUSHER_MARK_END };
+
+struct flusher {
+    struct rt_actor actor;
+    struct broker *broker;
+    struct rt_lane_unbounded mail;
+    struct link link;
+    struct rt_timer due;
+    struct partition *attached;         /* all partitions lent here */
+    struct partition *ready_first, *ready_last;
+    struct request *in_flight_first, *in_flight_last;
+    uint32_t in_flight;                 /* requests */
+    struct request *spare;              /* set aside: one request can always be built */
+    uint64_t throttled_until_ns;
+    enum link_state seen_state;         /* of the link, to notice failures */
+};
+
+/* False when memory is short. */
+bool flusher_prepare(struct flusher *flusher, struct broker *broker);
+void flusher_start(struct flusher *flusher);
+/* Frees what prepare set aside. */
+void flusher_free(struct flusher *flusher);
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See ticket.h. */
+#include "actors/flusher/ticket.h"
+
+#include "actors/broker.h"
+#include "actors/config/error.h"
+#include "actors/flusher/request.h"
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+static struct producer *producer_of(const struct flusher *self) {
+    return self->broker->producer;
+}
+
+static bool is_idempotent(const struct flusher *self) {
+    return producer_of(self)->config->enable_idempotence;
+}
+
+/* -- attaching -- */
+
+static void attach(struct flusher *self, struct partition *partition) {
+    partition->attached = true;
+    partition->attached_previous = NULL;
+    partition->attached_next = self->attached;
+    if (self->attached != NULL) {
+        self->attached->attached_previous = partition;
+    }
+    self->attached = partition;
+}
+
+static void detach(struct flusher *self, struct partition *partition) {
+    struct partition *next = partition->attached_next;
+    struct partition *previous = partition->attached_previous;
+    *(previous != NULL ? &previous->attached_next : &self->attached) = next;
+    if (next != NULL) {
+        next->attached_previous = previous;
+    }
+    partition->attached = false;
+}
+
+/* Publishes how old the oldest batch here is, and tells the aggregator when there is none. */
+static void note_lent(struct flusher *self, struct partition *partition) {
+    struct batch *first = partition->lent.first;
+    atomic_store_explicit(&partition->lent_oldest_ns, first != NULL ? first->opened_ns : 0,
+                          memory_order_seq_cst);
+    /* pairs with the aggregator, which sets `behind` before it looks at lent_oldest_ns again */
+    if (first == NULL && atomic_load_explicit(&partition->behind, memory_order_seq_cst) != 0 &&
+        atomic_exchange_explicit(&partition->behind, 0, memory_order_acq_rel) == 1) {
+        rt_lane_unbounded_push(&self->broker->aggregator.mail, &partition->answered.node);
+        rt_notify(&self->broker->aggregator.actor);
+    }
+}
+
+void ticket_add(struct flusher *self, struct partition *partition, struct batch *batch) {
+    if (!partition->attached) {
+        attach(self, partition);
+    }
+    bool first = partition->lent.first == NULL;
+    batch_list_push(&partition->lent, batch);
+    if (partition->next_unsent == NULL) {
+        partition->next_unsent = batch;
+    }
+    if (first) {
+        note_lent(self, partition);
+    }
+    ticket_make_ready(self, partition);
+}
+
+/* -- the gate -- */
+
+/* One batch until the first success since the ticket was lent; then as many as brokers can put in
+ * order, counted from the oldest undecided one. */
+static bool gate_is_open(const struct flusher *self, const struct partition *partition) {
+    const struct sluice_config *config = producer_of(self)->config;
+    if (partition->in_flight == 0) {
+        return true;
+    }
+    if (config->enable_idempotence) {
+        return partition->proven &&
+               (int64_t)partition->in_flight < config->max_in_flight;
+    }
+    return config->given[SLUICE_OPTION_max_in_flight] &&
+           (int64_t)partition->in_flight < config->max_in_flight;
+}
+
+static bool may_send(const struct flusher *self, const struct partition *partition) {
+    const struct batch *batch = partition->next_unsent;
+    if (batch == NULL || partition->stopping || !batch->sealed) {
+        return false;
+    }
+    if (partition->bump_due && !batch->stamped) {
+        return false; /* only what is stamped may be settled before the new epoch */
+    }
+    return gate_is_open(self, partition);
+}
+
+void ticket_make_ready(struct flusher *self, struct partition *partition) {
+    if (partition->ready || !may_send(self, partition)) {
+        return;
+    }
+    partition->ready = true;
+    partition->ready_next = NULL;
+    if (self->ready_last == NULL) {
+        self->ready_first = partition;
+    } else {
+        self->ready_last->ready_next = partition;
+    }
+    self->ready_last = partition;
+}
+
+struct partition *ticket_next_ready(struct flusher *self) {
+    for (;;) {
+        struct partition *partition = self->ready_first;
+        if (partition == NULL) {
+            return NULL;
+        }
+        self->ready_first = partition->ready_next;
+        if (self->ready_first == NULL) {
+            self->ready_last = NULL;
+        }
+        partition->ready = false;
+        if (may_send(self, partition)) {
+            return partition;
+        }
+    }
+}
+
+struct batch *ticket_hand_over(struct flusher *self, struct partition *partition) {
+    struct batch *batch = partition->next_unsent;
+    RT_ASSERT(may_send(self, partition));
+    if (is_idempotent(self) && !batch->stamped) {
+        batch_stamp(batch, partition->producer_id, partition->producer_epoch,
+                    partition->next_sequence);
+        partition->next_sequence =
+            kafka_sequence_add(partition->next_sequence, (int32_t)batch->records);
+    }
+    batch->attempts++;
+    batch->tried = true;
+    batch->in_flight = true;
+    partition->in_flight++;
+    partition->next_unsent = batch->next;
+    return batch;
+}
+
+/* -- stopping and going back -- */
+
+static void go_back(struct flusher *self, struct partition *partition) {
+    RT_ASSERT(!partition->ready && partition->in_flight == 0);
+    if (partition->attached) {
+        detach(self, partition);
+    }
+    atomic_store_explicit(&partition->lent_oldest_ns, 0, memory_order_relaxed);
+    rt_lane_unbounded_push(&partition->returns, &partition->back.node);
+    rt_notify(&partition->leader);
+}
+
+static void ready_remove(struct flusher *self, struct partition *partition) {
+    struct partition **at = &self->ready_first;
+    struct partition *previous = NULL;
+    if (!partition->ready) {
+        return;
+    }
+    while (*at != partition) {
+        previous = *at;
+        at = &previous->ready_next;
+    }
+    *at = partition->ready_next;
+    if (self->ready_last == partition) {
+        self->ready_last = previous;
+    }
+    partition->ready = false;
+}
+
+void ticket_settle(struct flusher *self, struct partition *partition) {
+    if (!partition->stopping) {
+        ticket_make_ready(self, partition);
+    } else if (partition->fenced && partition->in_flight == 0) {
+        go_back(self, partition);
+    }
+}
+
+void ticket_stop(struct flusher *self, struct partition *partition) {
+    if (!partition->stopping) {
+        partition->stopping = true;
+        ready_remove(self, partition);
+    }
+    if (!partition->fenced && !partition->stop_posted) {
+        partition->stop_posted = true;
+        rt_lane_unbounded_push(&partition->returns, &partition->stop.node);
+        rt_notify(&partition->leader);
+    }
+}
+
+void ticket_stop_hard(struct flusher *self, struct partition *partition) {
+    ticket_stop(self, partition);
+    for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
+        if (batch->in_flight) {
+            batch->in_flight = false;
+            batch->standing = BATCH_UNSURE;
+            request_forget(self, batch);
+        }
+    }
+    partition->in_flight = 0;
+    ticket_settle(self, partition);
+}
+
+void ticket_fence(struct flusher *self, struct partition *partition) {
+    partition->fenced = true;
+    if (atomic_load_explicit(&partition->hard, memory_order_acquire) != 0) {
+        ticket_stop_hard(self, partition);
+    } else {
+        ticket_stop(self, partition);
+        ticket_settle(self, partition);
+    }
+}
+
+/* -- answers -- */
+
+static void landed(struct batch *batch) {
+    RT_ASSERT(batch->in_flight && batch->partition->in_flight > 0);
+    batch->in_flight = false;
+    batch->partition->in_flight--;
+}
+
+static void persisted(struct batch *batch, int64_t base_offset) {
+    batch->in_flight = false;
+    batch_decide(batch, SLUICE_PERSISTED, SLUICE_OK, base_offset);
+}
+
+static void lent_remove(struct partition *partition, struct batch *batch) {
+    struct batch *previous = NULL;
+    for (struct batch *at = partition->lent.first; at != batch; at = at->next) {
+        previous = at;
+    }
+    *(previous != NULL ? &previous->next : &partition->lent.first) = batch->next;
+    if (partition->lent.last == batch) {
+        partition->lent.last = previous;
+    }
+    if (partition->next_unsent == batch) {
+        partition->next_unsent = batch->next;
+    }
+}
+
+void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_offset,
+                      int64_t log_append_time_ms) {
+    struct partition *partition = batch->partition;
+    landed(batch);
+    partition->proven = true;
+    batch->log_append_time_ms = log_append_time_ms;
+    /* Brokers append in order of sequence: a later success proves the earlier ones. */
+    while (is_idempotent(self) && partition->lent.first != batch) {
+        struct batch *earlier = partition->lent.first;
+        RT_ASSERT(earlier->stamped && earlier->producer_epoch == batch->producer_epoch &&
+                  !earlier->in_flight);
+        lent_remove(partition, earlier);
+        persisted(earlier, -1);
+    }
+    lent_remove(partition, batch);
+    persisted(batch, base_offset);
+    note_lent(self, partition);
+    if (partition->bump_due && (partition->next_unsent == NULL ||
+                                !partition->next_unsent->stamped) && partition->in_flight == 0) {
+        ticket_stop(self, partition); /* all is settled: home, for the new epoch */
+    }
+    ticket_settle(self, partition);
+}
+
+/* The youngest stamped batch has been refused. If every one was, under this one leader epoch, none
+ * of them was ever written, and they may be stamped anew. */
+static void close_round(struct flusher *self, struct partition *partition) {
+    bool all = true;
+    for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
+        if (batch->stamped) {
+            all = all && batch->out_of_order &&
+                  batch->refused_leader_epoch == partition->leader_epoch;
+        }
+    }
+    for (struct batch *batch = partition->lent.first; all && batch != NULL; batch = batch->next) {
+        if (batch->stamped) {
+            batch->standing = BATCH_REFUSED;
+        }
+    }
+    if (all) {
+        partition->bump_due = true;
+    }
+    ticket_stop(self, partition);
+}
+
+/* Refused by its sequence: proves nothing yet about a batch that is unsure. */
+static void out_of_order(struct flusher *self, struct batch *batch) {
+    struct partition *partition = batch->partition;
+    batch->out_of_order = true;
+    batch->refused_leader_epoch = partition->leader_epoch;
+    if (batch->standing == BATCH_UNTRIED) {
+        batch->standing = BATCH_REFUSED;
+    }
+    if (partition->stopping || partition->proven) {
+        ticket_stop(self, partition);
+    } else if (partition->next_unsent == NULL || !partition->next_unsent->stamped) {
+        close_round(self, partition);
+    }
+}
+
+static bool is_sequence_error(sluice_code error) {
+    return error == SLUICE_BROKER_OUT_OF_ORDER_SEQUENCE_NUMBER ||
+           error == SLUICE_BROKER_UNKNOWN_PRODUCER_ID ||
+           error == SLUICE_BROKER_INVALID_PRODUCER_EPOCH ||
+           error == SLUICE_BROKER_INVALID_PRODUCER_ID_MAPPING;
+}
+
+void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error) {
+    struct partition *partition = batch->partition;
+    enum sluice_attempt attempt = sluice_code_attempt(error);
+    if (attempt == SLUICE_ATTEMPT_WRITTEN) {
+        ticket_succeeded(self, batch, -1, -1);
+        return;
+    }
+    landed(batch);
+    batch->last_error = error;
+    if (is_idempotent(self) && is_sequence_error(error)) {
+        out_of_order(self, batch);
+    } else {
+        batch->out_of_order = false;
+        if (attempt != SLUICE_ATTEMPT_NOT) {
+            batch->standing = BATCH_UNSURE;
+        } else if (batch->standing == BATCH_UNTRIED) {
+            batch->standing = BATCH_REFUSED;
+        }
+        ticket_stop(self, partition);
+    }
+    ticket_settle(self, partition);
+}
+
+void ticket_unasked(struct flusher *self, struct batch *batch) {
+    struct partition *partition = batch->partition;
+    landed(batch);
+    lent_remove(partition, batch);
+    batch_decide(batch, SLUICE_UNKNOWN, SLUICE_NOT_ASKED, -1);
+    note_lent(self, partition);
+    ticket_settle(self, partition);
+}
+
+void ticket_not_sent(struct flusher *self, struct batch *batch) {
+    landed(batch);
+    batch->attempts--;
+    batch->tried = false;
+    ticket_stop(self, batch->partition);
+    ticket_settle(self, batch->partition);
+}

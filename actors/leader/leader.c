@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The leader actor: its messages and states. Lending is in leader/lend.c, what becomes of batches
+ * that come back in leader/settle.c. */
+#include "actors/leader/leader.h"
+
+#include "actors/broker.h"
+#include "actors/leader/lend.h"
+#include "actors/leader/settle.h"
+#include "actors/leader/writing.h"
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+static struct producer *producer_of(const struct partition *partition) {
+    return partition->topic->producer;
+}
+
+static void take_batch(struct partition *partition, struct batch *batch) {
+    if (batch->away) {
+        batch->away = false;
+        partition->away--;
+        if (partition->away == 0 && partition->state == LEADER_RETRYING) {
+            partition->state = LEADER_HOME;
+        }
+        batch_list_insert(&partition->pending, batch);
+        return;
+    }
+    partition->arrived++;
+    if (!partition->timer_armed) {
+        leader_arm(partition, batch->opened_ns);
+    }
+    if (partition->state == LEADER_LENT && partition->pending.first == NULL) {
+        lend_more(partition, batch);
+    } else {
+        batch_list_push(&partition->pending, batch);
+    }
+}
+
+static bool take_arrivals(struct partition *partition, struct rt_turn *turn) {
+    struct rt_node *node;
+    enum rt_take take = RT_EMPTY;
+    for (uint32_t n = 0; n < turn->budget; n++) {
+        take = rt_lane_unbounded_take(&partition->arrivals, &node);
+        if (take != RT_TAKEN) {
+            break;
+        }
+        take_batch(partition, batch_of(mail_of(node)));
+    }
+    return take != RT_EMPTY;
+}
+
+static bool take_returns(struct partition *partition, struct rt_turn *turn) {
+    struct rt_node *node;
+    enum rt_take take;
+    while ((take = rt_lane_unbounded_take(&partition->returns, &node)) == RT_TAKEN) {
+        if (mail_of(node)->kind == MAIL_BACK) {
+            lend_end(partition);
+            settle_returned(partition, turn->now_ns);
+        } else if (partition->state == LEADER_LENT) {
+            lend_recall(partition);
+        }
+    }
+    return take != RT_EMPTY;
+}
+
+void leader_arm(struct partition *partition, uint64_t opened_ns) {
+    struct producer *producer = producer_of(partition);
+    uint64_t limit_ns = (uint64_t)producer->config->delivery_timeout_ms * 1000000;
+    partition->timer_armed = true;
+    rt_timer_arm(producer->world, &partition->timer, opened_ns + limit_ns);
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns) {
+    return a_ns == 0 ? b_ns : b_ns == 0 || a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* When the oldest undecided batch was opened; 0 when all are in lanes just now. */
+static uint64_t oldest(const struct partition *partition) {
+    uint64_t oldest_ns = partition->pending.first != NULL ? partition->pending.first->opened_ns : 0;
+    oldest_ns = earlier(oldest_ns, atomic_load_explicit(&partition->lent_oldest_ns,
+                                                        memory_order_relaxed));
+    return earlier(oldest_ns,
+                   atomic_load_explicit(&partition->held_oldest_ns, memory_order_relaxed));
+}
+
+enum { LOOK_AGAIN_NS = 1000000 };
+
+static void check_timer(struct partition *partition, uint64_t now_ns) {
+    struct producer *producer = producer_of(partition);
+    if (!partition->timer_armed ||
+        now_ns < atomic_load_explicit(&partition->timer.deadline_ns, memory_order_relaxed)) {
+        return;
+    }
+    partition->timer_armed = false;
+    if (atomic_load_explicit(&partition->decided, memory_order_acquire) == partition->arrived) {
+        return;
+    }
+    uint64_t limit_ns = (uint64_t)producer->config->delivery_timeout_ms * 1000000;
+    uint64_t oldest_ns = oldest(partition);
+    bool overdue = oldest_ns != 0 && now_ns >= oldest_ns + limit_ns;
+    if (overdue && partition->state == LEADER_LENT) {
+        lend_recall(partition);
+    }
+    settle_overdue(partition, now_ns);
+    oldest_ns = oldest(partition);
+    if (oldest_ns == 0 || now_ns >= oldest_ns + limit_ns) {
+        partition->timer_armed = true;
+        rt_timer_arm(producer->world, &partition->timer, now_ns + LOOK_AGAIN_NS);
+    } else {
+        leader_arm(partition, oldest_ns);
+    }
+}
+
+/* A batch was closed by its writer: the aggregator should look. Never behind a fence: who gets the
+ * batches next looks at each by itself. */
+static void pass_full(struct partition *partition) {
+    if (partition->state == LEADER_LENT &&
+        atomic_exchange_explicit(&partition->full_posted, 1, memory_order_acq_rel) == 0) {
+        struct aggregator *aggregator = &partition->broker->aggregator;
+        rt_lane_unbounded_push(&aggregator->mail, &partition->full.node);
+        rt_notify(&aggregator->actor);
+    }
+}
+
+static void purge(struct partition *partition) {
+    partition->purging = true;
+    if (partition->state == LEADER_LENT || partition->state == LEADER_RECALLING) {
+        lend_recall_hard(partition);
+    }
+}
+
+static void handle_marks(struct partition *partition, uint32_t marks) {
+    uint32_t woken = RT_MARK(LEADER_MARK_METADATA) | RT_MARK(LEADER_MARK_IDENTITY);
+    if ((marks & woken) != 0) {
+        if (partition->state == LEADER_NO_LEADER || partition->state == LEADER_NEEDS_ID) {
+            partition->state = LEADER_HOME;
+        } else if (partition->state == LEADER_LENT && lend_is_stale(partition)) {
+            lend_recall(partition);
+        }
+    }
+    if ((marks & RT_MARK(LEADER_MARK_FULL)) != 0) {
+        pass_full(partition);
+    }
+    if ((marks & RT_MARK(LEADER_MARK_PURGE)) != 0) {
+        purge(partition);
+    }
+    if ((marks & RT_MARK(LEADER_MARK_CLOSE)) != 0) {
+        partition->closing = true;
+        if (partition->state == LEADER_LENT) {
+            lend_recall(partition);
+        }
+    }
+}
+
+static bool is_home(const struct partition *partition) {
+    return partition->state != LEADER_LENT && partition->state != LEADER_RECALLING;
+}
+
+static enum rt_verdict leader_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
+    struct partition *partition = caa_container_of(actor, struct partition, leader);
+    bool more = take_returns(partition, turn);
+    more = take_arrivals(partition, turn) || more;
+    handle_marks(partition, marks);
+    if (partition->purging && is_home(partition) && partition->away == 0 && !more) {
+        partition->purging = settle_purge(partition);
+    }
+    check_timer(partition, turn->now_ns);
+    if (partition->state == LEADER_HOME) {
+        lend(partition, turn->now_ns);
+    }
+    if (partition->closing && is_home(partition) && !more) {
+        RT_ASSERT(partition->pending.first == NULL && partition->away == 0);
+        rt_timer_cancel(producer_of(partition)->world, &partition->timer);
+        partition->state = LEADER_ENDED;
+        return RT_END;
+    }
+    return more ? RT_AGAIN : RT_IDLE;
+}
+
+static void leader_gone(struct rt_actor *actor) {
+    struct partition *partition = caa_container_of(actor, struct partition, leader);
+    producer_actor_gone(producer_of(partition));
+}
+
+static const struct rt_actor_kind leader_kind = {
+    .name = "leader", .class = RT_CLASS_ACTOR, .run = leader_run, .gone = leader_gone};
+
+struct partition *leader_create(struct topic *topic, int32_t index) {
+    struct producer *producer = topic->producer;
+    struct partition *partition = rt_acquire(producer->world, sizeof *partition);
+    if (partition == NULL) {
+        return NULL;
+    }
+    *partition = (struct partition){
+        .topic = topic,
+        .index = index,
+        .producer_id = -1,
+        .leader_epoch = -1,
+        .fence = {.kind = MAIL_FENCE, .partition = partition},
+        .full = {.kind = MAIL_FULL, .partition = partition},
+        .stop = {.kind = MAIL_STOP, .partition = partition},
+        .back = {.kind = MAIL_BACK, .partition = partition},
+        .answered = {.kind = MAIL_ANSWERED, .partition = partition},
+    };
+    rt_lane_unbounded_init(&partition->arrivals);
+    rt_lane_unbounded_init(&partition->returns);
+    rt_timer_init(&partition->timer, &partition->leader, RT_MARK(LEADER_MARK_TIMER));
+    if (index >= 0) {
+        producer_actor_start(producer, &partition->leader, &leader_kind);
+    }
+    return partition;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See lend.h. The rules on ids and epochs: docs/decisions/ticket.md. */
+#include "actors/leader/lend.h"
+
+#include "actors/broker.h"
+#include "actors/leader/settle.h"
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+/* From here on a new producer id is asked for: an epoch has 15 bits, and a bump must never fail. */
+enum { EPOCH_RENEW = 32000 };
+
+static struct producer *producer_of(const struct partition *partition) {
+    return partition->topic->producer;
+}
+
+static bool has_unsure(const struct partition *partition) {
+    for (struct batch *batch = partition->pending.first; batch != NULL; batch = batch->next) {
+        if (batch->stamped && batch->standing == BATCH_UNSURE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_stamped(const struct partition *partition) {
+    for (struct batch *batch = partition->pending.first; batch != NULL; batch = batch->next) {
+        if (batch->stamped) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wait_for_identity(struct partition *partition) {
+    partition->state = LEADER_NEEDS_ID;
+    identity_wait(&producer_of(partition)->identity, partition);
+}
+
+static void begin_epoch(struct partition *partition, int64_t producer_id, int16_t epoch) {
+    for (struct batch *batch = partition->pending.first; batch != NULL; batch = batch->next) {
+        if (batch->stamped) {
+            batch_unstamp(batch);
+        }
+    }
+    partition->producer_id = producer_id;
+    partition->producer_epoch = epoch;
+    partition->next_sequence = 0;
+    partition->bump_due = false;
+}
+
+/* A higher epoch fences what was abandoned under the lower one; a new id fences nothing, so it is
+ * taken only when nothing is stamped and no bump is due. */
+static bool has_identity(struct partition *partition) {
+    struct identity *identity = &producer_of(partition)->identity;
+    int64_t id = atomic_load_explicit(&identity->producer_id, memory_order_acquire);
+    if (partition->producer_id < 0) {
+        if (id < 0) {
+            return false;
+        }
+        begin_epoch(partition, id, 0);
+        return true;
+    }
+    if (partition->producer_epoch >= EPOCH_RENEW) {
+        if (id == partition->producer_id) {
+            identity_renew(identity, id);
+        } else if (!partition->bump_due && !has_stamped(partition)) {
+            begin_epoch(partition, id, 0);
+            return true;
+        }
+    }
+    if (!partition->bump_due || has_unsure(partition)) {
+        return true;
+    }
+    if (partition->producer_epoch < INT16_MAX) {
+        begin_epoch(partition, partition->producer_id, (int16_t)(partition->producer_epoch + 1));
+        return true;
+    }
+    if (id != partition->producer_id) {
+        begin_epoch(partition, id, 0);
+        return true;
+    }
+    return false;
+}
+
+static const struct snapshot_topic *entry_of(const struct partition *partition) {
+    return snapshot_find(metadata_now(&producer_of(partition)->metadata), partition->topic);
+}
+
+static const struct snapshot_partition *place_of(const struct snapshot_topic *entry,
+                                                 const struct partition *partition) {
+    bool known = entry != NULL && partition->index < entry->partition_count;
+    return known ? &entry->partitions[partition->index] : NULL;
+}
+
+bool lend_is_stale(const struct partition *partition) {
+    const struct snapshot_topic *entry = entry_of(partition);
+    const struct snapshot_partition *place = place_of(entry, partition);
+    return place != NULL && place->leader != NULL &&
+           (place->leader != partition->broker || place->leader_epoch > partition->leader_epoch ||
+            memcmp(entry->id, partition->topic_id, sizeof entry->id) != 0);
+}
+
+static void post(struct partition *partition, struct mail *mail) {
+    rt_lane_unbounded_push(&partition->broker->aggregator.mail, &mail->node);
+}
+
+static void lend_to(struct partition *partition, const struct snapshot_topic *entry,
+                    const struct snapshot_partition *place) {
+    broker_hold(place->leader);
+    if (!broker_start(place->leader)) {
+        broker_release(place->leader);
+        rt_mark(&partition->leader, RT_MARK(LEADER_MARK_METADATA));
+        return;
+    }
+    partition->broker = place->leader;
+    partition->leader_epoch = place->leader_epoch;
+    memcpy(partition->topic_id, entry->id, sizeof partition->topic_id);
+    partition->proven = false;
+    partition->state = LEADER_LENT;
+    struct batch *batch;
+    while ((batch = batch_list_pop(&partition->pending)) != NULL) {
+        post(partition, &batch->mail);
+    }
+    rt_notify(&partition->broker->aggregator.actor);
+}
+
+void lend(struct partition *partition, uint64_t now_ns) {
+    struct producer *producer = producer_of(partition);
+    if (partition->away > 0) {
+        partition->state = LEADER_RETRYING;
+        return;
+    }
+    if (partition->pending.first == NULL) {
+        return;
+    }
+    settle_overdue(partition, now_ns);
+    if (producer->config->enable_idempotence && !has_identity(partition)) {
+        uint32_t fatal = atomic_load_explicit(&producer->identity.fatal, memory_order_acquire);
+        if (fatal != 0) {
+            settle_refuse(partition, (sluice_code)fatal);
+        } else {
+            wait_for_identity(partition);
+        }
+        return;
+    }
+    const struct snapshot_topic *entry = entry_of(partition);
+    const struct snapshot_partition *place = place_of(entry, partition);
+    if (partition->pending.first == NULL) {
+        return;
+    }
+    if (place != NULL && place->leader != NULL) {
+        lend_to(partition, entry, place);
+        return;
+    }
+    partition->state = LEADER_NO_LEADER;
+    metadata_wait(&producer->metadata, partition);
+    metadata_refresh(&producer->metadata);
+}
+
+void lend_more(struct partition *partition, struct batch *batch) {
+    post(partition, &batch->mail);
+    rt_notify(&partition->broker->aggregator.actor);
+}
+
+void lend_recall(struct partition *partition) {
+    RT_ASSERT(partition->state == LEADER_LENT);
+    partition->state = LEADER_RECALLING;
+    post(partition, &partition->fence);
+    rt_notify(&partition->broker->aggregator.actor);
+}
+
+void lend_recall_hard(struct partition *partition) {
+    atomic_store_explicit(&partition->hard, 1, memory_order_release);
+    rt_mark(&partition->broker->flusher.actor, RT_MARK(FLUSHER_MARK_PURGE));
+    if (partition->state == LEADER_LENT) {
+        lend_recall(partition);
+    }
+}
+
+void lend_end(struct partition *partition) {
+    RT_ASSERT(partition->state == LEADER_RECALLING && partition->in_flight == 0);
+    partition->state = LEADER_HOME;
+    partition->stopping = false;
+    partition->fenced = false;
+    partition->stop_posted = false;
+    atomic_store_explicit(&partition->hard, 0, memory_order_relaxed);
+    broker_release(partition->broker);
+    partition->broker = NULL;
+}

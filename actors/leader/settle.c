@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See settle.h. */
+#include "actors/leader/settle.h"
+
+#include "actors/leader/writing.h"
+#include "actors/producer/producer.h"
+#include "actors/retry/retry.h"
+#include "runtime/assert.h"
+
+static struct producer *producer_of(const struct partition *partition) {
+    return partition->topic->producer;
+}
+
+/* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may still
+ * arrive: both ask for a higher epoch before anything new is stamped. */
+static void give_up(struct partition *partition, struct batch *batch, sluice_code error) {
+    if (batch->stamped) {
+        partition->bump_due = true;
+    }
+    bool unsure = batch->standing == BATCH_UNSURE;
+    batch_decide(batch, unsure ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, error, -1);
+}
+
+static bool is_overdue(const struct batch *batch, uint64_t now_ns) {
+    const struct sluice_config *config = producer_of(batch->partition)->config;
+    return now_ns >= batch->opened_ns + (uint64_t)config->delivery_timeout_ms * 1000000;
+}
+
+/* Errors after which the same batch may be tried again. */
+static bool may_retry(sluice_code error) {
+    sluice_class class = sluice_code_class(error);
+    return class == SLUICE_CLASS_RETRIABLE || class == SLUICE_CLASS_IDENTITY ||
+           class == SLUICE_CLASS_SUCCESS;
+}
+
+/* Why this batch must be decided now; SLUICE_OK when it need not. */
+static sluice_code reason_to_give_up(const struct batch *batch, uint64_t now_ns) {
+    const struct sluice_config *config = producer_of(batch->partition)->config;
+    if (is_overdue(batch, now_ns)) {
+        return SLUICE_DELIVERY_TIMED_OUT;
+    }
+    if (batch->attempts > 0 && !may_retry(batch->last_error)) {
+        return batch->last_error;
+    }
+    if ((int64_t)batch->attempts > config->retries) {
+        return batch->last_error != SLUICE_OK ? batch->last_error : SLUICE_RETRIES_EXHAUSTED;
+    }
+    return SLUICE_OK;
+}
+
+/* KIP-580: exponential with jitter; none when a newer leader is known already (KIP-951). */
+static uint64_t backoff_ns(struct partition *partition, struct batch *batch) {
+    struct producer *producer = producer_of(partition);
+    const struct sluice_config *config = producer->config;
+    const struct snapshot_topic *entry = snapshot_find(metadata_now(&producer->metadata),
+                                                       partition->topic);
+    if (batch->failures == 0 && entry != NULL && partition->index < entry->partition_count &&
+        entry->partitions[partition->index].leader_epoch > partition->leader_epoch) {
+        batch->failures++;
+        return 0;
+    }
+    uint64_t wait_ns = (uint64_t)config->retry_backoff_ms * 1000000;
+    uint64_t most_ns = (uint64_t)config->retry_backoff_max_ms * 1000000;
+    for (uint32_t i = 0; i < batch->failures && wait_ns < most_ns; i++) {
+        wait_ns *= 2;
+    }
+    batch->failures++;
+    wait_ns = wait_ns > most_ns ? most_ns : wait_ns;
+    return wait_ns * (800 + rt_random(producer->world) % 401) / 1000;
+}
+
+static void send_away(struct partition *partition, struct batch *batch, uint64_t now_ns) {
+    batch->away = true;
+    partition->away++;
+    batch->retry_at_ns = now_ns + backoff_ns(partition, batch);
+    atomic_fetch_add_explicit(&producer_of(partition)->counters.batches_retried, 1,
+                              memory_order_relaxed);
+    retry_post(&producer_of(partition)->retry, batch);
+}
+
+void settle_returned(struct partition *partition, uint64_t now_ns) {
+    struct batch_list back = partition->lent;
+    struct batch_list kept = {NULL, NULL};
+    partition->lent = (struct batch_list){NULL, NULL};
+    partition->next_unsent = NULL;
+    struct batch *batch;
+    while ((batch = batch_list_pop(&back)) != NULL) {
+        sluice_code reason = batch->attempts > 0 ? reason_to_give_up(batch, now_ns) : SLUICE_OK;
+        if (batch->tried && sluice_code_refreshes_metadata(batch->last_error)) {
+            metadata_refresh(&producer_of(partition)->metadata);
+        }
+        if (reason != SLUICE_OK) {
+            give_up(partition, batch, reason);
+        } else if (batch->tried && !partition->purging) {
+            batch->tried = false;
+            send_away(partition, batch, now_ns);
+        } else {
+            batch_list_push(&kept, batch);
+        }
+    }
+    batch_list_append(&kept, &partition->pending);
+    partition->pending = kept;
+    if (partition->away > 0) {
+        partition->state = LEADER_RETRYING;
+    }
+}
+
+/* Decides those pending batches for which `reason` answers other than SLUICE_OK. True when one of
+ * them is being written and could not be decided yet. */
+static bool sift(struct partition *partition,
+                 sluice_code (*reason)(const struct batch *batch, uint64_t now_ns),
+                 uint64_t now_ns) {
+    struct batch_list all = partition->pending;
+    partition->pending = (struct batch_list){NULL, NULL};
+    bool open = false;
+    struct batch *batch;
+    while ((batch = batch_list_pop(&all)) != NULL) {
+        sluice_code error = reason(batch, now_ns);
+        if (error != SLUICE_OK && batch_close(batch)) {
+            give_up(partition, batch, error);
+        } else {
+            open = open || error != SLUICE_OK;
+            batch_list_push(&partition->pending, batch);
+        }
+    }
+    return open;
+}
+
+static sluice_code overdue_reason(const struct batch *batch, uint64_t now_ns) {
+    return is_overdue(batch, now_ns) ? SLUICE_DELIVERY_TIMED_OUT : SLUICE_OK;
+}
+
+void settle_overdue(struct partition *partition, uint64_t now_ns) {
+    /* in order of opening, so the first tells */
+    struct batch *first = partition->pending.first;
+    if (first != NULL && is_overdue(first, now_ns)) {
+        sift(partition, overdue_reason, now_ns);
+    }
+}
+
+static sluice_code identity_reason(const struct batch *batch, uint64_t now_ns) {
+    (void)now_ns;
+    struct producer *producer = producer_of(batch->partition);
+    return (sluice_code)atomic_load_explicit(&producer->identity.fatal, memory_order_acquire);
+}
+
+void settle_refuse(struct partition *partition, sluice_code error) {
+    RT_ASSERT(error != SLUICE_OK);
+    sift(partition, identity_reason, 0);
+}
+
+static sluice_code purge_reason(const struct batch *batch, uint64_t now_ns) {
+    (void)now_ns;
+    struct producer *producer = producer_of(batch->partition);
+    uint32_t what = atomic_load_explicit(&producer->purge_what, memory_order_acquire);
+    uint32_t asked = batch->standing == BATCH_UNSURE ? SLUICE_PURGE_SENT : SLUICE_PURGE_UNSENT;
+    return (what & asked) != 0 ? SLUICE_PURGED : SLUICE_OK;
+}
+
+bool settle_purge(struct partition *partition) {
+    return sift(partition, purge_reason, 0);
+}

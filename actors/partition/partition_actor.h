@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The partition actor of a topic: chooses the partition of fresh records and writes them into that
+ * partition's open batch. Batches that come back from retry pass through to their leader actor.
+ *
+ * Takes:  lane `fresh`: runs of records from the topic actor, and flush tokens behind them
+ *         lane `retried`: batches from the topic actor
+ *         marks: METADATA (the snapshot's entry of this topic changed), PURGE, CLOSE, TIMER
+ * Sends:  new batches to leader actors; FULL when a batch was closed
+ * Owns:   the table of partitions, the partitioner's state, the writing side of open batches
+ *
+ * States: WAITING (no metadata yet: runs are parked) ─► RUNNING ─► CLOSING
+ */
+#ifndef ACTORS_PARTITION_PARTITION_ACTOR_H
+#define ACTORS_PARTITION_PARTITION_ACTOR_H
+
+#include <sluice/sluice.h>
+
+#include "actors/leader/partition.h"
+#include "runtime/lane.h"
+#include "runtime/world.h"
+
+struct input_chunk;
+struct topic;
+
+enum run_kind { RUN_RECORDS, RUN_TOKEN };
+
+/* A part of an input chunk with entries of one topic only, or a flush token. */
+struct run {
+    struct rt_node node;
+    struct run *next;
+    enum run_kind kind;
+    struct input_chunk *chunk; /* one reference is the run's */
+    uint32_t from, to;
+    uint64_t opened_ns;        /* no later than its first record was produced */
+    bool parked;               /* the chunk is a copy of its own */
+};
+
+/* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
+ * another, drawn at random (KIP-794). */
+struct sticky {
+    int32_t partition;         /* -1: none drawn yet */
+    int64_t bytes;
+};
+
+struct partition_actor {
+    struct rt_actor actor;
+    struct topic *topic;
+    struct rt_lane_unbounded fresh;   /* struct run.node */
+    struct rt_lane_unbounded retried; /* struct batch.node */
+    struct rt_timer timer;            /* parked records' delivery timeout, or memory again */
+    struct run *parked_first, *parked_last; /* before metadata or memory came; own copies */
+    struct partition **partitions;    /* by index; NULL until first used */
+    int32_t partition_count;          /* of the table; the topic's count as this actor knows it */
+    struct partition *nowhere;        /* index -1: records that fail before a partition is chosen */
+    struct sticky sticky;
+    sluice_partitioner partitioner;
+    void *partitioner_context;
+    bool closing;
+    bool short_of_memory;
+};
+
+enum { PARTITION_MARK_METADATA = 0, PARTITION_MARK_TIMER, PARTITION_MARK_PURGE,
+       PARTITION_MARK_CLOSE };
+
+void partition_actor_start(struct partition_actor *actor, struct topic *topic,
+                           const sluice_topic_options *options);
+/* The partition for a keyed, explicit, custom or keyless record; -1 with *error when refused. */
+struct input_entry;
+int32_t partition_choose(struct partition_actor *actor, const struct input_entry *entry,
+                         const uint8_t *body, sluice_code *error);
+/* The partition itself, made when it is first needed. NULL when memory is short. */
+struct partition *partition_get(struct partition_actor *actor, int32_t index);
+/* Frees tables and partitions; every actor has gone. */
+void partition_actor_free(struct partition_actor *actor);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From public handles to our structures, and what every public call checks first. */
+#ifndef ACTORS_PRODUCER_API_H
+#define ACTORS_PRODUCER_API_H
+
+#include "actors/producer/producer.h"
+
+static inline struct producer *producer_from(sluice_producer *producer) {
+    return (struct producer *)producer;
+}
+static inline struct topic *topic_from(sluice_topic *topic) {
+    return (struct topic *)topic;
+}
+
+/* Absolute, from the milliseconds of a public call: negative is without limit. */
+static inline uint64_t deadline_after(struct producer *producer, int64_t timeout_ms) {
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000) {
+        return RT_FOREVER;
+    }
+    return rt_now(producer->world) + (uint64_t)timeout_ms * 1000000;
+}
+
+/* The calling thread is inside a report callback. */
+static inline bool in_callback(struct producer *producer) {
+    struct input_lane *lane = *rt_thread_slot(producer->world);
+    return lane != NULL && lane->in_callback != 0;
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Flush by ticket. Batches are counted in the flush epoch in which they were opened. A flush takes
+ * a ticket; the topic actor sweeps and sends a token behind what it found; when every partition
+ * actor has passed the token, all records produced before the flush are in batches of the current
+ * epoch or older ones. Then the epoch moves on, and the flush waits until no batch of the older
+ * epochs is undecided. Records produced later cannot hold it up.
+ *
+ *   undecided[e % FLUSH_EPOCHS] = batches opened in epoch e and not decided
+ */
+#ifndef ACTORS_PRODUCER_FLUSH_H
+#define ACTORS_PRODUCER_FLUSH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct producer;
+
+/* A batch is opened: counted in the epoch that is returned. Partition actors only. */
+uint32_t producer_epoch_enter(struct producer *producer);
+/* It was decided, or never came to hold a record. */
+void producer_epoch_leave(struct producer *producer, uint32_t epoch);
+/* The topic actor: everybody has passed the token of this ticket. */
+void flush_passed(struct producer *producer, uint32_t ticket);
+/* Ticket and wait, for flush and close; serves the report callback meanwhile. False at the deadline.
+ * Application threads. */
+bool flush_wait(struct producer *producer, uint64_t deadline_ns);
+/* Gives up on what was accepted so far: SLUICE_PURGE_… */
+void purge_begin(struct producer *producer, uint32_t what);
+/* Gives up on everything and waits until all of it is decided, which needs no broker and no time. */
+void purge_all(struct producer *producer);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Producing: what runs on the application's thread for each record. */
+#include "actors/batch/batch.h"
+#include "actors/producer/api.h"
+#include "protocol/murmur2.h"
+#include "protocol/varint.h"
+#include "runtime/assert.h"
+
+static size_t value_size_of(const sluice_record *record) {
+    return record->value == NULL ? 0 : record->value_size;
+}
+
+/* What is wrong with the record itself. */
+static sluice_code check(const struct producer *producer, const sluice_record *record,
+                         uint64_t body_size) {
+    if (record->key == NULL && record->key_size != 0) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    if (record->value == NULL && record->value_size != 0) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    if ((record->flags & ~(uint32_t)(SLUICE_RECORD_PARTITION | SLUICE_RECORD_TIMESTAMP)) != 0 ||
+        ((record->flags & SLUICE_RECORD_TIMESTAMP) != 0 && record->timestamp_ms < 0)) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    if (body_size == 0 || body_size > (uint64_t)producer->config->max_request_size) {
+        return SLUICE_RECORD_TOO_LARGE;
+    }
+    return SLUICE_OK;
+}
+
+static bool headers_are_valid(const sluice_record *record) {
+    if (record->header_count > 0 && record->headers == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < record->header_count; i++) {
+        if (record->headers[i].name == NULL ||
+            (record->headers[i].value == NULL && record->headers[i].value_size != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static sluice_code admission(struct producer *producer) {
+    if (rt_forked(producer->world)) {
+        return SLUICE_FORKED;
+    }
+    return atomic_load_explicit(&producer->closed, memory_order_acquire) != 0 ? SLUICE_CLOSED
+                                                                              : SLUICE_OK;
+}
+
+static int64_t charge_of(uint64_t body_size) {
+    return (int64_t)body_size + INPUT_RECORD_SHARE;
+}
+
+/* The budget is spent: on records on their way, or on reports that nobody reads? */
+static sluice_code why_full(struct producer *producer) {
+    uint64_t reports = atomic_load_explicit(&producer->reports.waiting, memory_order_relaxed);
+    int64_t share = (int64_t)(reports * sizeof(struct slot));
+    return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : SLUICE_FULL;
+}
+
+static sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
+    struct producer *producer = topic->producer;
+    sluice_code code = admission(producer);
+    if (code != SLUICE_OK) {
+        return code;
+    }
+    if (!headers_are_valid(record)) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    uint64_t body_size = input_body_size(record, value_size_of(record));
+    code = check(producer, record, body_size);
+    if (code != SLUICE_OK) {
+        return code;
+    }
+    struct input_lane *lane = input_lane_of(producer);
+    if (lane == NULL) {
+        return SLUICE_NO_MEMORY;
+    }
+    int64_t charge = charge_of(body_size);
+    if (!rt_budget_take(&producer->budget, &lane->credit, charge)) {
+        input_notify(lane, true);
+        return why_full(producer);
+    }
+    if (!input_append(lane, topic, record, (uint32_t)body_size, (uint32_t)charge, sync)) {
+        rt_budget_give(&producer->budget, charge);
+        return SLUICE_NO_MEMORY;
+    }
+    input_notify(lane, sync);
+    return SLUICE_OK;
+}
+
+sluice_code sluice_produce(sluice_topic *topic, const sluice_record *record) {
+    return produce(topic_from(topic), record, false);
+}
+
+size_t sluice_produce_many(sluice_topic *topic, const sluice_record *records, size_t count,
+                           sluice_code *code) {
+    sluice_code result = SLUICE_OK;
+    size_t accepted = 0;
+    while (accepted < count && result == SLUICE_OK) {
+        result = produce(topic_from(topic), &records[accepted], false);
+        accepted += result == SLUICE_OK;
+    }
+    if (code != NULL) {
+        *code = result;
+    }
+    return accepted;
+}
+
+static bool is_full(sluice_code code) {
+    return code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING;
+}
+
+/* Waits for room once: nothing lingers meanwhile, and reports are served if they hold the room. */
+static bool wait_for_room(struct producer *producer, int64_t charge, uint64_t deadline_ns) {
+    bool serves = producer->config->report_callback != NULL && !producer->reports.actor_started;
+    if (serves && report_serve(producer) > 0) {
+        return true;
+    }
+    atomic_fetch_add_explicit(&producer->hurry, 1, memory_order_seq_cst);
+    rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
+    bool in_time;
+    if (serves) {
+        uint32_t seen = news_register(producer);
+        in_time = report_serve(producer) > 0 || news_wait(producer, seen, deadline_ns);
+        news_unregister(producer);
+    } else {
+        in_time = rt_budget_wait(&producer->budget, charge, deadline_ns);
+    }
+    atomic_fetch_sub_explicit(&producer->hurry, 1, memory_order_seq_cst);
+    return in_time;
+}
+
+sluice_code sluice_produce_wait(sluice_topic *handle, const sluice_record *record,
+                                int64_t timeout_ms) {
+    struct topic *topic = topic_from(handle);
+    struct producer *producer = topic->producer;
+    sluice_code code = produce(topic, record, false);
+    if (!is_full(code)) {
+        return code;
+    }
+    if (in_callback(producer)) {
+        return SLUICE_IN_CALLBACK;
+    }
+    uint64_t deadline_ns = deadline_after(producer, timeout_ms);
+    int64_t charge = charge_of(input_body_size(record, value_size_of(record)));
+    while (is_full(code)) {
+        bool in_time = wait_for_room(producer, charge, deadline_ns);
+        code = produce(topic, record, false);
+        if (is_full(code) && !in_time) {
+            return SLUICE_TIMED_OUT;
+        }
+    }
+    return code;
+}
+
+sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t timeout_ms) {
+    struct producer *producer = producer_from(handle);
+    if (bytes > (uint64_t)producer->config->max_request_size) {
+        return SLUICE_RECORD_TOO_LARGE;
+    }
+    uint64_t deadline_ns = deadline_after(producer, timeout_ms);
+    int64_t charge = charge_of(bytes + 32);
+    for (;;) {
+        sluice_code code = admission(producer);
+        if (code != SLUICE_OK) {
+            return code;
+        }
+        struct input_lane *lane = input_lane_of(producer);
+        if (lane == NULL) {
+            return SLUICE_NO_MEMORY;
+        }
+        if (rt_budget_take(&producer->budget, &lane->credit, charge)) {
+            rt_budget_give(&producer->budget, charge);
+            return SLUICE_OK;
+        }
+        if (in_callback(producer)) {
+            return SLUICE_IN_CALLBACK;
+        }
+        if (!wait_for_room(producer, charge, deadline_ns)) {
+            return SLUICE_TIMED_OUT;
+        }
+    }
+}
+
+/* -- one record, and its outcome -- */
+
+static sluice_code await(struct producer *producer, struct sync_waiter *waiter,
+                         uint64_t deadline_ns, sluice_report *report) {
+    bool in_time = true;
+    for (;;) {
+        uint32_t seen = news_register(producer);
+        bool done = atomic_load_explicit(&waiter->state, memory_order_acquire) == SYNC_DONE;
+        if (!done && in_time) {
+            in_time = news_wait(producer, seen, deadline_ns);
+        }
+        news_unregister(producer);
+        uint32_t state = SYNC_WAITING;
+        if (done || (!in_time && !atomic_compare_exchange_strong_explicit(
+                                     &waiter->state, &state, SYNC_GONE, memory_order_acq_rel,
+                                     memory_order_acquire))) {
+            *report = waiter->report;
+            rt_release(producer->world, waiter, sizeof *waiter);
+            return SLUICE_OK;
+        }
+        if (!in_time) {
+            return SLUICE_TIMED_OUT; /* whoever decides the record frees the waiter */
+        }
+    }
+}
+
+sluice_code sluice_produce_sync(sluice_topic *handle, const sluice_record *record,
+                                int64_t timeout_ms, sluice_report *report) {
+    struct topic *topic = topic_from(handle);
+    struct producer *producer = topic->producer;
+    if (in_callback(producer)) {
+        return SLUICE_IN_CALLBACK;
+    }
+    uint64_t deadline_ns = deadline_after(producer, timeout_ms);
+    struct sync_waiter *waiter = rt_acquire(producer->world, sizeof *waiter);
+    if (waiter == NULL) {
+        return SLUICE_NO_MEMORY;
+    }
+    *waiter = (struct sync_waiter){.opaque = record->opaque};
+    sluice_record marked = *record;
+    marked.opaque = waiter;
+    sluice_code code = produce(topic, &marked, true);
+    int64_t charge = charge_of(input_body_size(record, value_size_of(record)));
+    while (is_full(code) && wait_for_room(producer, charge, deadline_ns)) {
+        code = produce(topic, &marked, true);
+    }
+    if (code != SLUICE_OK) {
+        rt_release(producer->world, waiter, sizeof *waiter);
+        return is_full(code) ? SLUICE_TIMED_OUT : code;
+    }
+    return await(producer, waiter, deadline_ns, report);
+}

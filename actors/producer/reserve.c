@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reservations: a record whose value the caller writes in place. The body is laid out in a chunk of
+ * its own, which later becomes part of the batch: the value is never copied. The chunk starts
+ * behind room for the record's prefix:
+ *
+ *   | BATCH_PREFIX_ROOM | key | value size | value, written by the caller | headers |
+ *
+ * The value's size is known at commit: a shorter one moves the headers, and a size that takes
+ * fewer bytes moves key and value, both in place.
+ */
+#include "actors/batch/batch.h"
+#include "actors/producer/api.h"
+#include "protocol/murmur2.h"
+#include "protocol/record.h"
+#include "runtime/assert.h"
+
+struct sluice_reservation {
+    struct producer *producer;
+    struct topic *topic;
+    struct chunk *chunk;
+    struct input_entry entry;  /* all but the body */
+    size_t value_at;           /* of the value, in the chunk's data */
+    size_t value_size_max;
+    size_t body_end;           /* with a value of value_size_max bytes */
+    int64_t charge;
+};
+
+static void reservation_free(struct sluice_reservation *reservation) {
+    rt_release(reservation->producer->world, reservation, sizeof *reservation);
+}
+
+static void entry_prepare(struct input_entry *entry, struct producer *producer,
+                          const sluice_record *record) {
+    *entry = (struct input_entry){.opaque = record->opaque, .partition = record->partition};
+    if (record->key != NULL) {
+        entry->flags |= INPUT_KEYED;
+        entry->key_hash = kafka_murmur2(record->key, record->key_size);
+    }
+    if ((record->flags & SLUICE_RECORD_PARTITION) != 0) {
+        entry->flags |= INPUT_PARTITION;
+    }
+    entry->timestamp_ms = (record->flags & SLUICE_RECORD_TIMESTAMP) != 0
+                              ? record->timestamp_ms
+                              : rt_wall_ms(producer->world);
+}
+
+static sluice_code reserve_chunk(struct sluice_reservation *reservation, uint64_t body_size) {
+    struct producer *producer = reservation->producer;
+    struct input_lane *lane = input_lane_of(producer);
+    reservation->charge = (int64_t)body_size + INPUT_RECORD_SHARE;
+    if (lane == NULL) {
+        return SLUICE_NO_MEMORY;
+    }
+    if (!rt_budget_take(&producer->budget, &lane->credit, reservation->charge)) {
+        input_notify(lane, true);
+        return SLUICE_FULL;
+    }
+    reservation->chunk = chunk_create(producer, BATCH_PREFIX_ROOM + body_size);
+    if (reservation->chunk == NULL) {
+        rt_budget_give(&producer->budget, reservation->charge);
+        return SLUICE_NO_MEMORY;
+    }
+    return SLUICE_OK;
+}
+
+sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record,
+                           size_t value_size_max, sluice_reservation **out, void **value) {
+    struct topic *topic = topic_from(handle);
+    struct producer *producer = topic->producer;
+    if (rt_forked(producer->world)) {
+        return SLUICE_FORKED;
+    }
+    if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
+        return SLUICE_CLOSED;
+    }
+    if (record->header_count > 0 && record->headers == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    uint64_t body_size = input_body_size(record, value_size_max);
+    if (body_size == 0 || body_size > (uint64_t)producer->config->max_request_size) {
+        return SLUICE_RECORD_TOO_LARGE;
+    }
+    struct sluice_reservation *reservation = rt_acquire(producer->world, sizeof *reservation);
+    if (reservation == NULL) {
+        return SLUICE_NO_MEMORY;
+    }
+    *reservation = (struct sluice_reservation){
+        .producer = producer, .topic = topic, .value_size_max = value_size_max};
+    sluice_code code = reserve_chunk(reservation, body_size);
+    if (code != SLUICE_OK) {
+        reservation_free(reservation);
+        return code;
+    }
+    uint8_t *place;
+    uint8_t *end = input_body_put(reservation->chunk->data + BATCH_PREFIX_ROOM, record,
+                                  value_size_max, &place);
+    entry_prepare(&reservation->entry, producer, record);
+    reservation->value_at = (size_t)(place - reservation->chunk->data);
+    reservation->body_end = (size_t)(end - reservation->chunk->data);
+    *value = place;
+    *out = reservation;
+    return SLUICE_OK;
+}
+
+/* Closes the gaps that a shorter value leaves; returns the size of the body. */
+static size_t shrink(struct sluice_reservation *reservation, size_t value_size) {
+    uint8_t *data = reservation->chunk->data;
+    size_t most = reservation->value_size_max;
+    uint8_t *size_at = data + reservation->value_at -
+                       kafka_uvarint_size(kafka_zigzag((int64_t)most));
+    uint8_t *value_to = kafka_uvarint_put(size_at, kafka_zigzag((int64_t)value_size));
+    memmove(value_to, data + reservation->value_at, value_size);
+    uint8_t *headers = data + reservation->value_at + most;
+    size_t headers_size = reservation->body_end - (reservation->value_at + most);
+    memmove(value_to + value_size, headers, headers_size);
+    return (size_t)(value_to + value_size + headers_size - data) - BATCH_PREFIX_ROOM;
+}
+
+void sluice_abort(sluice_reservation *reservation) {
+    if (reservation == NULL) {
+        return;
+    }
+    struct producer *producer = reservation->producer;
+    chunk_release(producer, reservation->chunk);
+    rt_budget_give(&producer->budget, reservation->charge);
+    reservation_free(reservation);
+}
+
+sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
+    struct producer *producer = reservation->producer;
+    sluice_code code = SLUICE_OK;
+    if (rt_forked(producer->world)) {
+        return SLUICE_FORKED;
+    }
+    if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
+        code = SLUICE_CLOSED;
+    } else if (value_size > reservation->value_size_max) {
+        code = SLUICE_INVALID_ARGUMENT;
+    }
+    struct input_lane *lane = code == SLUICE_OK ? input_lane_of(producer) : NULL;
+    if (code == SLUICE_OK && lane == NULL) {
+        code = SLUICE_NO_MEMORY;
+    }
+    if (code != SLUICE_OK) {
+        sluice_abort(reservation);
+        return code;
+    }
+    size_t body_size = shrink(reservation, value_size);
+    int64_t charge = (int64_t)body_size + INPUT_RECORD_SHARE;
+    reservation->entry.body_size = (uint32_t)body_size;
+    reservation->entry.charge = (uint32_t)charge;
+    if (!input_append_adopted(lane, reservation->topic, reservation->chunk,
+                              &reservation->entry)) {
+        sluice_abort(reservation);
+        return SLUICE_NO_MEMORY;
+    }
+    rt_budget_give(&producer->budget, reservation->charge - charge);
+    reservation_free(reservation);
+    input_notify(lane, false);
+    return SLUICE_OK;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See report.h. */
+#include "actors/report/report.h"
+
+#include "actors/batch/batch.h"
+#include "actors/leader/partition.h"
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+/* -- news -- */
+
+uint32_t news_register(struct producer *producer) {
+    /* seq_cst: pairs with news_tell, which publishes first and then looks for listeners */
+    atomic_fetch_add_explicit(&producer->listeners, 1, memory_order_seq_cst);
+    return atomic_load_explicit(&producer->news, memory_order_seq_cst);
+}
+
+void news_unregister(struct producer *producer) {
+    atomic_fetch_sub_explicit(&producer->listeners, 1, memory_order_relaxed);
+}
+
+bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns) {
+    return rt_wait(producer->world, &producer->news, seen, deadline_ns);
+}
+
+void news_tell(struct producer *producer) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&producer->listeners, memory_order_seq_cst) != 0) {
+        atomic_fetch_add_explicit(&producer->news, 1, memory_order_seq_cst);
+        rt_wake(producer->world, &producer->news);
+    }
+}
+
+/* -- one record -- */
+
+struct slot_cursor {
+    struct slot_block *block;
+    uint32_t at;
+};
+
+static struct slot *slot_next(struct batch *batch, uint32_t index, struct slot_cursor *cursor) {
+    if (index < BATCH_SLOTS_INLINE) {
+        return &batch->inline_slots[index];
+    }
+    if (index == BATCH_SLOTS_INLINE) {
+        *cursor = (struct slot_cursor){batch->slots_first, 0};
+    } else if (cursor->at == cursor->block->capacity) {
+        *cursor = (struct slot_cursor){cursor->block->next, 0};
+    }
+    return &cursor->block->slots[cursor->at++];
+}
+
+static uint32_t milliseconds(uint64_t from_ns, uint64_t to_ns) {
+    return to_ns > from_ns ? (uint32_t)((to_ns - from_ns) / 1000000) : 0;
+}
+
+/* All that the reports of a batch have in common. */
+static sluice_report report_of(const struct batch *batch) {
+    uint64_t sent_ns = batch->first_sent_ns != 0 ? batch->first_sent_ns : batch->decided_ns;
+    return (sluice_report){.topic = (sluice_topic *)batch->partition->topic,
+                           .offset = -1,
+                           .partition = batch->partition->index,
+                           .outcome = batch->outcome,
+                           .error = batch->error,
+                           .last_error = batch->last_error,
+                           .attempts = batch->attempts,
+                           .waited_ms = milliseconds(batch->opened_ns, sent_ns),
+                           .in_flight_ms = milliseconds(sent_ns, batch->decided_ns)};
+}
+
+static void report_fill(sluice_report *report, const struct batch *batch, uint32_t index,
+                        const struct slot *slot) {
+    report->opaque = slot->opaque;
+    report->timestamp_ms = batch->log_append_time_ms >= 0 ? batch->log_append_time_ms
+                                                          : slot->timestamp_and_sync >> 1;
+    if (batch->base_offset >= 0) {
+        report->offset = batch->base_offset + index;
+    }
+}
+
+/* -- callers that wait for one record -- */
+
+static void deliver_sync(struct producer *producer, struct batch *batch) {
+    struct slot_cursor cursor = {NULL, 0};
+    sluice_report report = report_of(batch);
+    for (uint32_t i = 0; i < batch->records; i++) {
+        struct slot *slot = slot_next(batch, i, &cursor);
+        if ((slot->timestamp_and_sync & 1) == 0) {
+            continue;
+        }
+        struct sync_waiter *waiter = slot->opaque;
+        slot->opaque = waiter->opaque;
+        report_fill(&report, batch, i, slot);
+        waiter->report = report;
+        uint32_t state = SYNC_WAITING;
+        /* acq_rel: the caller reads the report after it has seen SYNC_DONE */
+        if (!atomic_compare_exchange_strong_explicit(&waiter->state, &state, SYNC_DONE,
+                                                     memory_order_acq_rel, memory_order_acquire)) {
+            slot->timestamp_and_sync &= ~(int64_t)1; /* nobody waits: an ordinary report */
+            rt_release(producer->world, waiter, sizeof *waiter);
+        }
+    }
+}
+
+void report_post(struct producer *producer, struct batch *batch) {
+    struct report_queue *queue = &producer->reports;
+    atomic_fetch_add_explicit(&queue->waiting, batch->records, memory_order_relaxed);
+    if (batch->has_sync) {
+        deliver_sync(producer, batch);
+    }
+    rt_lane_unbounded_push(&queue->decided, &batch->mail.node);
+    if (queue->actor_started) {
+        rt_notify(&queue->actor);
+    }
+    if (atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
+        rt_signal_set(producer->world, true);
+    }
+    news_tell(producer);
+}
+
+/* -- the reader -- */
+
+static bool next_batch(struct report_queue *queue) {
+    struct rt_node *node;
+    if (queue->current == NULL) {
+        if (rt_lane_unbounded_take(&queue->decided, &node) != RT_TAKEN) {
+            return false;
+        }
+        queue->current = batch_of(mail_of(node));
+    }
+    return true;
+}
+
+/* Hands over records of the current batch; those that a caller of sluice_produce_sync got are passed
+ * over. */
+static size_t hand_over(struct report_queue *queue, sluice_report *reports, size_t capacity) {
+    struct batch *batch = queue->current;
+    struct slot_cursor cursor = {batch->report_block, batch->report_slot};
+    sluice_report report = report_of(batch);
+    size_t count = 0;
+    uint32_t passed = batch->reported;
+    while (count < capacity && batch->reported < batch->records) {
+        struct slot *slot = slot_next(batch, batch->reported, &cursor);
+        if ((slot->timestamp_and_sync & 1) == 0) {
+            report_fill(&report, batch, batch->reported, slot);
+            reports[count++] = report;
+        }
+        batch->reported++;
+    }
+    batch->report_block = cursor.block;
+    batch->report_slot = cursor.at;
+    atomic_fetch_sub_explicit(&queue->waiting, batch->reported - passed, memory_order_relaxed);
+    if (batch->reported == batch->records) {
+        queue->current = NULL;
+        batch_reported(batch);
+    }
+    return count;
+}
+
+static bool reader_enter(struct report_queue *queue) {
+    /* acquire: pairs with the release of the reader before */
+    return atomic_exchange_explicit(&queue->reading, 1, memory_order_acquire) == 0;
+}
+
+static void reader_leave(struct report_queue *queue) {
+    atomic_store_explicit(&queue->reading, 0, memory_order_release);
+}
+
+static size_t take(struct report_queue *queue, sluice_report *reports, size_t capacity) {
+    size_t count = 0;
+    while (count < capacity && next_batch(queue)) {
+        count += hand_over(queue, reports + count, capacity - count);
+    }
+    return count;
+}
+
+size_t report_take(struct producer *producer, sluice_report *reports, size_t capacity) {
+    struct report_queue *queue = &producer->reports;
+    if (!reader_enter(queue)) {
+        return 0;
+    }
+    if (atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
+        rt_signal_set(producer->world, false);
+    }
+    size_t count = take(queue, reports, capacity);
+    bool more = atomic_load_explicit(&queue->waiting, memory_order_relaxed) != 0;
+    reader_leave(queue);
+    if (more && atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
+        rt_signal_set(producer->world, true);
+    }
+    return count;
+}
+
+enum { SERVE_AT_ONCE = 64 };
+
+size_t report_serve(struct producer *producer) {
+    const struct sluice_config *config = producer->config;
+    sluice_report reports[SERVE_AT_ONCE];
+    size_t total = 0;
+    size_t count;
+    while ((count = report_take(producer, reports, SERVE_AT_ONCE)) > 0) {
+        struct input_lane *lane = input_lane_of(producer);
+        if (lane != NULL) {
+            lane->in_callback++;
+        }
+        config->report_callback(reports, count, config->report_context);
+        if (lane != NULL) {
+            lane->in_callback--;
+        }
+        total += count;
+    }
+    return total;
+}
+
+/* -- the report actor: callbacks on a worker, by option -- */
+
+static enum rt_verdict report_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
+    struct report_queue *queue = caa_container_of(actor, struct report_queue, actor);
+    struct producer *producer = caa_container_of(queue, struct producer, reports);
+    rt_user_code(turn->world, true);
+    report_serve(producer);
+    rt_user_code(turn->world, false);
+    if ((marks & RT_MARK(REPORT_MARK_CLOSE)) != 0) {
+        return RT_END;
+    }
+    return atomic_load_explicit(&queue->waiting, memory_order_relaxed) != 0 ? RT_AGAIN : RT_IDLE;
+}
+
+static void report_gone(struct rt_actor *actor) {
+    struct report_queue *queue = caa_container_of(actor, struct report_queue, actor);
+    producer_actor_gone(caa_container_of(queue, struct producer, reports));
+}
+
+static const struct rt_actor_kind report_kind = {
+    .name = "report", .class = RT_CLASS_ACTOR, .run = report_run, .gone = report_gone};
+
+void report_open(struct producer *producer) {
+    const struct sluice_config *config = producer->config;
+    rt_lane_unbounded_init(&producer->reports.decided);
+    if (config->report_callback != NULL && config->callback_thread == SLUICE_CALLBACK_WORKER) {
+        producer->reports.actor_started = true;
+        producer_actor_start(producer, &producer->reports.actor, &report_kind);
+    }
+}
+
+void report_close(struct producer *producer) {
+    if (producer->reports.actor_started) {
+        rt_mark(&producer->reports.actor, RT_MARK(REPORT_MARK_CLOSE));
+    }
+}
+
+void report_deinit(struct producer *producer) {
+    sluice_report reports[SERVE_AT_ONCE];
+    while (take(&producer->reports, reports, SERVE_AT_ONCE) > 0) {
+    }
+    RT_ASSERT(atomic_load_explicit(&producer->reports.waiting, memory_order_relaxed) == 0);
+}

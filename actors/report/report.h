@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reports: decided batches on their way to the application, and the word on which its threads wait.
+ *
+ * | who                  | may                                                     |
+ * | whoever decides      | report_post                                             |
+ * | one reader at a time | report_take: an application thread, or the report actor |
+ *
+ * A batch is the unit that travels; records are told apart only while they are handed over.
+ */
+#ifndef ACTORS_REPORT_REPORT_H
+#define ACTORS_REPORT_REPORT_H
+
+#include <sluice/sluice.h>
+
+#include "runtime/lane.h"
+#include "runtime/world.h"
+
+struct batch;
+struct producer;
+
+enum { REPORT_MARK_CLOSE = 0 };
+
+/* A caller of sluice_produce_sync. Whoever comes second, of the caller that gives up and the batch
+ * that is decided, frees it. */
+enum sync_state { SYNC_WAITING, SYNC_DONE, SYNC_GONE };
+struct sync_waiter {
+    _Atomic uint32_t state;
+    void *opaque;              /* the record's own */
+    sluice_report report;
+};
+
+struct report_queue {
+    struct rt_lane_unbounded decided;  /* struct batch.mail */
+    _Atomic uint32_t reading;          /* 0/1: somebody is in report_take */
+    struct batch *current;             /* the reader's: handed over in part */
+    _Atomic uint64_t waiting;          /* records in the lane or in `current` */
+    _Atomic uint32_t descriptor_used;
+    struct rt_actor actor;             /* only with sluice.callback.thread=worker */
+    bool actor_started;
+};
+
+void report_open(struct producer *producer);
+void report_close(struct producer *producer);
+void report_deinit(struct producer *producer);
+void report_post(struct producer *producer, struct batch *batch);
+/* Up to `capacity` reports that are there now. */
+size_t report_take(struct producer *producer, sluice_report *reports, size_t capacity);
+/* Serves the callback with what is there now; returns how many. */
+size_t report_serve(struct producer *producer);
+
+/* The word that application threads wait on: news of any kind. Register, look, then wait. */
+uint32_t news_register(struct producer *producer);
+void news_unregister(struct producer *producer);
+bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
+void news_tell(struct producer *producer);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* See sweep.h. */
+#include "actors/topic/sweep.h"
+
+#include "actors/producer/producer.h"
+#include "runtime/assert.h"
+
+/* -- run descriptors, recycled through `spent` -- */
+
+static struct run *run_take(struct topic_actor *self) {
+    struct rt_node *node;
+    if (self->free_runs == NULL) {
+        while (rt_lane_unbounded_take(&self->spent, &node) == RT_TAKEN) {
+            struct run *run = caa_container_of(node, struct run, node);
+            run->next = self->free_runs;
+            self->free_runs = run;
+        }
+    }
+    struct run *run = self->free_runs;
+    if (run != NULL) {
+        self->free_runs = run->next;
+        return run;
+    }
+    run = rt_acquire(self->producer->world, sizeof *run);
+    if (run != NULL) {
+        self->runs_made++;
+    }
+    return run;
+}
+
+void sweep_deinit(struct topic_actor *self) {
+    struct rt_node *node;
+    while (rt_lane_unbounded_take(&self->spent, &node) == RT_TAKEN) {
+        struct run *run = caa_container_of(node, struct run, node);
+        run->next = self->free_runs;
+        self->free_runs = run;
+    }
+    while (self->free_runs != NULL) {
+        struct run *next = self->free_runs->next;
+        rt_release(self->producer->world, self->free_runs, sizeof *self->free_runs);
+        self->free_runs = next;
+        self->runs_made--;
+    }
+    RT_ASSERT(self->runs_made == 0);
+}
+
+/* -- reading one lane -- */
+
+static uint64_t published(struct input_chunk *chunk) {
+    return atomic_load_explicit(&chunk->published, memory_order_seq_cst);
+}
+
+/* Moves past chunks that were read to their end; true when something lies before the reader. */
+static bool lane_ready(struct input_lane *lane) {
+    struct producer *producer = lane->producer;
+    if (lane->read == NULL) {
+        lane->read = atomic_load_explicit(&lane->head, memory_order_acquire);
+        if (lane->read == NULL) {
+            return false;
+        }
+    }
+    while (lane->read_at >= (uint32_t)published(lane->read)) {
+        struct input_chunk *next = atomic_load_explicit(&lane->read->next, memory_order_acquire);
+        if (next == NULL) {
+            return false;
+        }
+        /* the writer published its last here before it set `next` */
+        if (lane->read_at < (uint32_t)published(lane->read)) {
+            break;
+        }
+        input_chunk_release(producer, lane->read);
+        lane->read = next;
+        lane->read_at = 0;
+        lane->read_run = 0;
+    }
+    return true;
+}
+
+static struct input_run *run_at(struct input_chunk *chunk, uint32_t offset) {
+    return (struct input_run *)(void *)(chunk->data + offset);
+}
+
+/* The run before the reader: steps over a run head when it stands on one. */
+static struct input_run *lane_run(struct input_lane *lane) {
+    struct input_run *run = run_at(lane->read, lane->read_run);
+    uint32_t last = (uint32_t)(published(lane->read) >> 32);
+    if (lane->read_at == 0) {
+        lane->read_at = (uint32_t)sizeof *run;
+    } else if (lane->read_run < last && lane->read_at == run->next) {
+        lane->read_run = run->next;
+        lane->read_at += (uint32_t)sizeof *run;
+        run = run_at(lane->read, lane->read_run);
+    }
+    return run;
+}
+
+/* The end of what may be read now of the run before the reader. */
+static uint32_t run_end(struct input_lane *lane, const struct input_run *run) {
+    uint64_t seen = published(lane->read);
+    return lane->read_run < (uint32_t)(seen >> 32) ? run->next : (uint32_t)seen;
+}
+
+/* -- handing on -- */
+
+static bool hand_on(struct topic_actor *self, struct input_lane *lane, struct topic *topic,
+                    uint32_t to, uint64_t opened_ns) {
+    struct run *run = run_take(self);
+    if (run == NULL) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&lane->read->references, 1, memory_order_relaxed);
+    *run = (struct run){.kind = RUN_RECORDS,
+                        .chunk = lane->read,
+                        .from = lane->read_at,
+                        .to = to,
+                        .opened_ns = opened_ns};
+    lane->read_at = to;
+    rt_lane_unbounded_push(&topic->actor.fresh, &run->node);
+    if (!topic->touched) {
+        topic->touched = true;
+        topic->touched_next = self->touched;
+        self->touched = topic;
+    }
+    return true;
+}
+
+static void notify_touched(struct topic_actor *self) {
+    while (self->touched != NULL) {
+        struct topic *topic = self->touched;
+        self->touched = topic->touched_next;
+        topic->touched = false;
+        rt_notify(&topic->actor.actor);
+    }
+}
+
+static struct input_lane *lanes_of(struct topic_actor *self) {
+    return atomic_load_explicit(&self->producer->lanes, memory_order_acquire);
+}
+
+/* The lane whose next run has the lowest stamp, not above `highest`. */
+static struct input_lane *lowest(struct topic_actor *self, uint64_t highest, uint64_t *stamp) {
+    struct input_lane *best = NULL;
+    for (struct input_lane *lane = lanes_of(self); lane != NULL; lane = lane->next) {
+        if (!lane_ready(lane)) {
+            continue;
+        }
+        uint64_t next = lane_run(lane)->stamp;
+        if (next <= highest && (best == NULL || next < *stamp)) {
+            best = lane;
+            *stamp = next;
+        }
+    }
+    return best;
+}
+
+/* As lowest(), and certain: nothing lower was published before what lies before `*to`. */
+static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highest,
+                                        uint64_t *stamp, uint32_t *to) {
+    struct input_lane *lane = lowest(self, highest, stamp);
+    while (lane != NULL) {
+        *to = run_end(lane, lane_run(lane));
+        uint64_t again = 0;
+        struct input_lane *other = lowest(self, highest, &again);
+        if (other == lane) {
+            break;
+        }
+        lane = other;
+        *stamp = again;
+    }
+    return lane;
+}
+
+enum { HAND_ONS_MAX = 4096, SMALL_BYTES = 4096 };
+
+enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
+    uint64_t highest = atomic_load_explicit(&self->producer->writer, memory_order_acquire) >> 16;
+    enum sweep_result result = SWEEP_NOTHING;
+    for (uint32_t n = 0; n < HAND_ONS_MAX; n++) {
+        uint64_t stamp = 0;
+        uint32_t to = 0;
+        struct input_lane *lane = next_in_order(self, highest, &stamp, &to);
+        if (lane == NULL) {
+            break;
+        }
+        uint32_t bytes = to - lane->read_at;
+        if (!hand_on(self, lane, lane_run(lane)->topic, to, opened_ns)) {
+            result = SWEEP_NO_MEMORY;
+            break;
+        }
+        result = n + 1 == HAND_ONS_MAX ? SWEEP_MORE : SWEEP_FOUND;
+        if (stamp == highest && bytes < SMALL_BYTES && lane->read_at == to &&
+            to == (uint32_t)published(lane->read)) {
+            break; /* caught up with a writer that goes on */
+        }
+    }
+    notify_touched(self);
+    return result;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The topic actor. See topic.h for its role.
+ *
+ * When is it woken? An application thread notifies it for the first record after a quiet time, and
+ * whenever INPUT_NOTIFY_BYTES wait in a lane. In between the actor is `gathering`: it sweeps by
+ * itself when its timer fires, so that records come in long runs. The flag is cleared before the
+ * last look, and both sides are sequentially consistent: either the writer sees it cleared and
+ * notifies, or the look sees what was written.
+ */
+#include "actors/topic/topic.h"
+
+#include "actors/producer/flush.h"
+#include "actors/producer/producer.h"
+#include "actors/topic/sweep.h"
+#include "runtime/assert.h"
+
+static uint64_t gather_ns(const struct producer *producer) {
+    uint64_t linger_ns = (uint64_t)producer->config->linger_us * 1000;
+    uint64_t part = linger_ns / 8;
+    return part > 1000000 ? 1000000 : part;
+}
+
+static void gather_again(struct topic_actor *self, uint64_t when_ns) {
+    self->gather_until_ns = when_ns;
+    rt_timer_arm(self->producer->world, &self->gather, when_ns);
+}
+
+enum { NO_MEMORY_WAIT_NS = 1000000 };
+
+/* True when more waits than one sweep takes. */
+static bool gather(struct topic_actor *self, struct rt_turn *turn) {
+    uint64_t wait_ns = gather_ns(self->producer);
+    bool gathering = atomic_load_explicit(&self->gathering, memory_order_relaxed) != 0;
+    enum sweep_result result = sweep(self, gathering ? self->swept_ns : turn->now_ns);
+    self->swept_ns = turn->now_ns;
+    if (result == SWEEP_NO_MEMORY) {
+        gather_again(self, turn->now_ns + NO_MEMORY_WAIT_NS);
+        return false;
+    }
+    if (result == SWEEP_NOTHING && gathering && turn->now_ns >= self->gather_until_ns) {
+        atomic_store_explicit(&self->gathering, 0, memory_order_seq_cst);
+        gathering = false;
+        result = sweep(self, turn->now_ns);
+    }
+    if (wait_ns != 0 && result != SWEEP_NOTHING) {
+        atomic_store_explicit(&self->gathering, 1, memory_order_seq_cst);
+        gather_again(self, turn->now_ns + wait_ns);
+    } else if (gathering) {
+        rt_timer_arm(self->producer->world, &self->gather, self->gather_until_ns);
+    }
+    return result == SWEEP_MORE;
+}
+
+/* Batches whose time to try again has come go on to their partition actor. */
+static bool pass_retried(struct topic_actor *self, struct rt_turn *turn) {
+    struct rt_node *node;
+    enum rt_take take = RT_EMPTY;
+    for (uint32_t n = 0; n < turn->budget; n++) {
+        take = rt_lane_unbounded_take(&self->retried, &node);
+        if (take != RT_TAKEN) {
+            break;
+        }
+        struct batch *batch = batch_of(mail_of(node));
+        struct partition_actor *next = &batch->partition->topic->actor;
+        rt_lane_unbounded_push(&next->retried, &batch->mail.node);
+        rt_notify(&next->actor);
+    }
+    return take != RT_EMPTY;
+}
+
+static struct topic *topics_of(struct topic_actor *self) {
+    return atomic_load_explicit(&self->topics, memory_order_acquire);
+}
+
+static void mark_partition_actors(struct topic_actor *self, uint32_t mark) {
+    for (struct topic *topic = topics_of(self); topic != NULL; topic = topic->next) {
+        rt_mark(&topic->actor.actor, mark);
+    }
+}
+
+/* A flush: what was produced before it has been swept; a token follows it through each partition
+ * actor. */
+static void flush_begin(struct topic_actor *self) {
+    struct producer *producer = self->producer;
+    uint32_t wanted = atomic_load_explicit(&producer->flush_wanted, memory_order_acquire);
+    if (self->flush_serving || wanted == self->flush_served) {
+        return;
+    }
+    self->flush_serving = true;
+    self->flush_wanted = wanted;
+    struct topic *topics = topics_of(self);
+    uint32_t tokens = 1;
+    for (struct topic *topic = topics; topic != NULL; topic = topic->next) {
+        tokens++;
+    }
+    atomic_store_explicit(&self->tokens, tokens, memory_order_release);
+    for (struct topic *topic = topics; topic != NULL; topic = topic->next) {
+        topic->token = (struct run){.kind = RUN_TOKEN};
+        rt_lane_unbounded_push(&topic->actor.fresh, &topic->token.node);
+        rt_notify(&topic->actor.actor);
+    }
+    topic_token_passed(self);
+}
+
+void topic_token_passed(struct topic_actor *self) {
+    if (atomic_fetch_sub_explicit(&self->tokens, 1, memory_order_acq_rel) == 1) {
+        rt_mark(&self->actor, RT_MARK(TOPIC_MARK_TOKENS));
+    }
+}
+
+static void flush_end(struct topic_actor *self) {
+    struct producer *producer = self->producer;
+    if (!self->flush_serving || atomic_load_explicit(&self->tokens, memory_order_acquire) != 0) {
+        return;
+    }
+    self->flush_served = self->flush_wanted;
+    self->flush_serving = false;
+    flush_passed(producer, self->flush_served);
+    rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
+    flush_begin(self);
+}
+
+static enum rt_verdict topic_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
+    struct topic_actor *self = caa_container_of(actor, struct topic_actor, actor);
+    bool more = pass_retried(self, turn);
+    more = gather(self, turn) || more;
+    if ((marks & RT_MARK(TOPIC_MARK_TOKENS)) != 0) {
+        flush_end(self);
+    }
+    if ((marks & RT_MARK(TOPIC_MARK_FLUSH)) != 0 && !more) {
+        flush_begin(self);
+    } else if ((marks & RT_MARK(TOPIC_MARK_FLUSH)) != 0) {
+        rt_mark(actor, RT_MARK(TOPIC_MARK_FLUSH));
+    }
+    if ((marks & RT_MARK(TOPIC_MARK_PURGE)) != 0) {
+        mark_partition_actors(self, RT_MARK(PARTITION_MARK_PURGE));
+    }
+    if ((marks & RT_MARK(TOPIC_MARK_CLOSE)) != 0) {
+        mark_partition_actors(self, RT_MARK(PARTITION_MARK_CLOSE));
+        rt_timer_cancel(self->producer->world, &self->gather);
+        return RT_END;
+    }
+    return more ? RT_AGAIN : RT_IDLE;
+}
+
+static void topic_gone(struct rt_actor *actor) {
+    struct topic_actor *self = caa_container_of(actor, struct topic_actor, actor);
+    producer_actor_gone(self->producer);
+}
+
+static const struct rt_actor_kind topic_kind = {
+    .name = "topic", .class = RT_CLASS_ACTOR, .run = topic_run, .gone = topic_gone};
+
+void topic_actor_start(struct topic_actor *self, struct producer *producer) {
+    self->producer = producer;
+    rt_lane_unbounded_init(&self->retried);
+    rt_lane_unbounded_init(&self->spent);
+    rt_timer_init(&self->gather, &self->actor, RT_MARK(TOPIC_MARK_GATHER));
+    producer_actor_start(producer, &self->actor, &topic_kind);
+}
