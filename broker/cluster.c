@@ -165,8 +165,8 @@ static void cluster_ready_waiting(struct broker_cluster *cluster) {
 static bool cluster_run_ready(struct broker_cluster *cluster, uint64_t now_ns, uint32_t budget) {
     for (;;) {
         cluster_ready_waiting(cluster);
-        if (cds_list_empty(&cluster->ready)) {
-            return true;
+        if (cds_list_empty(&cluster->ready) || budget == 0) {
+            return cds_list_empty(&cluster->ready);
         }
         struct broker_connection *connection =
             cds_list_first_entry(&cluster->ready, struct broker_connection, of_ready);
@@ -183,9 +183,6 @@ static bool cluster_run_ready(struct broker_cluster *cluster, uint64_t now_ns, u
         }
         if (cluster->model.nodes_changed) {
             broker_cluster_follow_nodes(cluster);
-        }
-        if (budget == 0) {
-            return cds_list_empty(&cluster->ready);
         }
     }
 }
