@@ -207,8 +207,7 @@ void link_note(struct link *link, sluice_code code, const char *format, ...) {
     va_end(arguments);
 }
 
-void link_fail(struct link *link, struct rt_turn *turn, sluice_code code, const char *format,
-               ...) {
+void link_fail(struct link *link, struct rt_turn *turn, sluice_code code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     note(link, code, format, arguments);
@@ -224,10 +223,9 @@ void link_fail(struct link *link, struct rt_turn *turn, sluice_code code, const 
     link_give_up(link, turn);
 }
 
-void link_answer_refuse(struct link *link, struct rt_turn *turn, const char *what) {
-    if (link->state == LINK_READY) {
-        link_fail(link, turn, SLUICE_BAD_ANSWER, "the answer to %s could not be read", what);
-    }
+void link_refuse(struct link *link, struct rt_turn *turn, sluice_code code, const char *what) {
+    RT_ASSERT(link->state == LINK_READY);
+    link_fail(link, turn, code, "%s", what);
 }
 
 void link_close(struct link *link) {

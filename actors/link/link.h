@@ -32,12 +32,12 @@ enum {
 };
 
 enum link_state {
-    LINK_IDLE,        /* not wanted, or closed */
+    LINK_IDLE, /* not wanted, or closed */
     LINK_LOOKUP,
     LINK_CONNECTING,
     LINK_NEGOTIATING,
     LINK_READY,
-    LINK_BACKOFF      /* failed; tries again by itself when the back-off ends and it is wanted */
+    LINK_BACKOFF /* failed; tries again by itself when the back-off ends and it is wanted */
 };
 
 /* One request on its way; owned by the caller, kept until link_next gives it back.
@@ -48,12 +48,12 @@ struct link_request {
     struct link_request *next;
     const struct rt_slice *slices; /* whole frame, length prefix included; kept by the caller */
     uint32_t slice_count;
-    uint64_t size;                 /* bytes of the whole frame */
-    int32_t correlation_id;        /* as put in the frame: link_correlation() */
+    uint64_t size;          /* bytes of the whole frame */
+    int32_t correlation_id; /* as put in the frame: link_correlation() */
     int16_t api;
     int16_t version;
     bool expects_answer;
-    uint64_t deadline_ns;          /* answer due; passing it fails the link (request timed out) */
+    uint64_t deadline_ns; /* answer due; passing it fails the link (request timed out) */
     /* the link's; set by link_send */
     uint64_t bytes_written;
     uint64_t first_write_ns;       /* 0: no byte left yet */
@@ -61,7 +61,7 @@ struct link_request {
     size_t slice_written;          /* ... and how much of it is */
     size_t answer_at, answer_size; /* the answer's body within `input` */
     bool failed;
-    sluice_code error;             /* when failed */
+    sluice_code error; /* when failed */
 };
 
 struct link_requests {
@@ -74,47 +74,47 @@ struct link {
     uint32_t mark_socket, mark_timer, mark_lookup; /* bits */
     enum link_state state;
     bool wanted;
-    int32_t node;                  /* broker id, -1 for a bootstrap address */
+    int32_t node; /* broker id, -1 for a bootstrap address */
     uint16_t port;
     char host[LINK_HOST_BYTES_MAX];
 
     /* -- setting up -- */
     struct rt_socket socket;
-    struct rt_timer timer;         /* one for set-up, back-off, the oldest deadline, idleness */
+    struct rt_timer timer; /* one for set-up, back-off, the oldest deadline, idleness */
     struct rt_lookup *lookup;
     struct rt_lookup_answer addresses;
     uint32_t address_index;
-    uint32_t attempt;              /* failures in a row, for the back-off */
+    uint32_t attempt; /* failures in a row, for the back-off */
     uint64_t retry_at_ns;
     uint64_t setup_deadline_ns;
-    uint32_t generation;           /* connections made so far; answers to older ones never come */
+    uint32_t generation; /* connections made so far; answers to older ones never come */
     struct link_request negotiation;
     struct rt_slice negotiation_slice;
-    size_t negotiation_bytes;      /* acquired for it */
+    size_t negotiation_bytes; /* acquired for it */
 
     /* -- what the broker speaks -- */
     struct kafka_peer peer;
-    int16_t api_versions_max;      /* of ApiVersions itself; -1: not told */
+    int16_t api_versions_max; /* of ApiVersions itself; -1: not told */
 
     /* -- requests -- */
-    struct link_requests queue;    /* not completely written, in order */
-    struct link_requests sent;     /* written, waiting for the answer, in order */
-    struct link_requests done;     /* answered or failed, for link_next */
-    uint32_t outstanding;          /* in queue and sent */
+    struct link_requests queue; /* not completely written, in order */
+    struct link_requests sent;  /* written, waiting for the answer, in order */
+    struct link_requests done;  /* answered or failed, for link_next */
+    uint32_t outstanding;       /* in queue and sent */
     int32_t next_correlation;
-    int32_t first_correlation;     /* of this connection */
-    int32_t silent_correlation;    /* the last request written that expects no answer ... */
-    bool silent_sent;              /* ... if there was one on this connection */
+    int32_t first_correlation;  /* of this connection */
+    int32_t silent_correlation; /* the last request written that expects no answer ... */
+    bool silent_sent;           /* ... if there was one on this connection */
     uint64_t idle_since_ns;
 
     /* -- answers:  input_parsed <= input_used <= input_size -- */
     uint8_t *input;
     size_t input_size, input_used;
-    size_t input_parsed;           /* whole frames, matched to their requests */
-    uint64_t input_starved_ns;     /* no memory for more: look again then; 0: none is lacking */
-    bool heard;                    /* bytes came on this connection */
+    size_t input_parsed;       /* whole frames, matched to their requests */
+    uint64_t input_starved_ns; /* no memory for more: look again then; 0: none is lacking */
+    bool heard;                /* bytes came on this connection */
 
-    sluice_code last_error;        /* of the last failure; SLUICE_OK after a success */
+    sluice_code last_error; /* of the last failure; SLUICE_OK after a success */
     char last_text[LINK_TEXT_BYTES_MAX];
 };
 
@@ -151,8 +151,8 @@ uint32_t link_outstanding(const struct link *link);
  * that a byte of it may have left. */
 struct link_request *link_next(struct link *link, struct kafka_reader *answer);
 
-/* An answer that the owner could not read: ends the connection as SLUICE_BAD_ANSWER, `what` naming
- * the request. Everything outstanding fails. */
-void link_answer_refuse(struct link *link, struct rt_turn *turn, const char *what);
+/* READY only: what the broker said is of no use to the owner. Ends the connection with `code`; `what`
+ * goes into last_text. Everything outstanding fails. */
+void link_refuse(struct link *link, struct rt_turn *turn, sluice_code code, const char *what);
 
 #endif

@@ -86,8 +86,8 @@ static void frame_refuse(struct link *link, struct rt_turn *turn, const uint8_t 
                   "an answer that begins with %02x %02x %02x %02x claims to be too large", at[0],
                   at[1], at[2], at[3]);
     } else {
-        link_fail(link, turn, SLUICE_BAD_ANSWER,
-                  "an answer cannot begin with %02x %02x %02x %02x", at[0], at[1], at[2], at[3]);
+        link_fail(link, turn, SLUICE_BAD_ANSWER, "an answer cannot begin with %02x %02x %02x %02x",
+                  at[0], at[1], at[2], at[3]);
     }
 }
 
@@ -215,8 +215,8 @@ static size_t queue_gather(const struct link *link, struct rt_slice *slices) {
             }
             const struct rt_slice *slice = &request->slices[at];
             if (slice->size > skip) {
-                slices[count++] = (struct rt_slice){(const uint8_t *)slice->data + skip,
-                                                    slice->size - skip};
+                slices[count++] =
+                    (struct rt_slice){(const uint8_t *)slice->data + skip, slice->size - skip};
             }
             skip = 0;
         }

@@ -15,34 +15,21 @@
 #include <errno.h>
 #include <string.h>
 
+#include "actors/link/backoff.h"
 #include "actors/producer/producer.h"
 #include "protocol/api_versions.h"
 #include "runtime/assert.h"
 
-/* base * 2^round, at most `most`. */
-static uint64_t doubled_ms(int64_t base_ms, int64_t most_ms, uint32_t round) {
-    uint64_t most = (uint64_t)most_ms;
-    uint64_t value = (uint64_t)base_ms;
-    while (round > 0 && value < most) {
-        value *= 2;
-        round--;
-    }
-    return value < most ? value : most;
-}
-
 uint64_t link_backoff_ns(struct link *link) {
     const struct sluice_config *config = link->producer->config;
-    uint64_t pause_us = 1000 * doubled_ms(config->reconnect_backoff_ms,
-                                          config->reconnect_backoff_max_ms, link->attempt);
-    uint64_t percent = 80 + rt_random(link_world(link)) % 41;
-    uint64_t pause_ns = pause_us * percent * 10;
-    return pause_ns > link_ns(1) ? pause_ns : link_ns(1); /* not even with 0 in a hot circle */
+    return backoff_ns(link_world(link), config->reconnect_backoff_ms,
+                      config->reconnect_backoff_max_ms, link->attempt);
 }
 
 static uint64_t setup_timeout_ns(const struct link *link) {
     const struct sluice_config *config = link->producer->config;
-    return 1000000u * doubled_ms(config->connection_setup_timeout_ms,
-                                 config->connection_setup_timeout_max_ms, link->attempt);
+    return 1000000u * backoff_doubled_ms(config->connection_setup_timeout_ms,
+                                         config->connection_setup_timeout_max_ms, link->attempt);
 }
 
 /* ---- lookup ---------------------------------------------------------------------------------- */
@@ -51,8 +38,8 @@ bool link_lookup_begin(struct link *link, struct rt_turn *turn) {
     RT_ASSERT(link->done.first == NULL); /* the owner takes what is done before it steps again */
     link->state = LINK_LOOKUP;
     link->setup_deadline_ns = turn->now_ns + setup_timeout_ns(link);
-    link->lookup = rt_lookup_start(link_world(link), link->actor, link->mark_lookup, link->host,
-                                   link->port);
+    link->lookup =
+        rt_lookup_start(link_world(link), link->actor, link->mark_lookup, link->host, link->port);
     if (link->lookup == NULL) {
         link_fail(link, turn, SLUICE_NO_MEMORY, "no memory to look the name up");
         return false;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The identity actor: owns the producer id. Gets one by InitProducerId when the first partition
+ * needs it, and a new one when an epoch runs out. Without idempotence it is never started.
+ *
+ * Takes:  partitions that need an id (lane `waiting`; partition->wait_node)
+ *         mark RENEW: the id that is published has no epochs left for somebody
+ * Sends:  LEADER_MARK_IDENTITY to each of them once an id is there, or once it is certain that
+ *         none can be had (`fatal`)
+ * Owns:   one link, only while an id is being asked for
+ *
+ *   RESTING ─► ASKING ─► RESTING      an id is there, or `fatal`
+ */
+#ifndef ACTORS_IDENTITY_IDENTITY_H
+#define ACTORS_IDENTITY_IDENTITY_H
+
+#include "actors/link/link.h"
+#include "runtime/lane.h"
+
+struct partition;
+struct producer;
+
+struct identity {
+    struct rt_actor actor;
+    struct producer *producer;
+    _Atomic int64_t producer_id;      /* -1: none yet. Release; pairs with the leaders' acquire */
+    _Atomic uint32_t fatal;           /* a sluice_code: no id can be had; 0 otherwise */
+    _Atomic int64_t exhausted;        /* -1, or the id whose epochs ran out. Release; pairs with
+                                          the actor's acquire */
+    struct rt_lane_unbounded waiting; /* struct partition.wait_node */
+    struct identity_state *state;     /* private to actors/identity */
+};
+
+enum {
+    IDENTITY_MARK_SOCKET = 0,
+    IDENTITY_MARK_TIMER,
+    IDENTITY_MARK_LOOKUP,
+    IDENTITY_MARK_RENEW,
+    IDENTITY_MARK_CLOSE,
+    IDENTITY_MARK_RETRY_TIMER
+};
+
+/* False when memory is short. */
+bool identity_start(struct identity *identity, struct producer *producer);
+/* Asks for an id, or for a newer one than what is exhausted. The partition's leader actor gets
+ * LEADER_MARK_IDENTITY when there is one, or `fatal`. Called again before that, it posts nothing
+ * new. Any activation. */
+void identity_wait(struct identity *identity, struct partition *partition);
+/* An epoch of this id ran out: a new id is asked for, once. */
+void identity_renew(struct identity *identity, int64_t known);
+/* Ends the actor; producer_actor_gone() is called when it has gone. */
+void identity_close(struct identity *identity);
+
+#endif
