@@ -69,12 +69,14 @@ static void advance(struct aggregator *self, struct partition *partition) {
     struct producer *producer = producer_of(self);
     for (struct batch *batch = partition->held.first; batch != NULL && batch_is_closed(batch);
          batch = batch->next) {
-        if (!batch->sealed && !batch->packing) {
+        if (!batch->packing && !batch->sealed) {
             seal(producer, batch);
         }
     }
     bool passed = false;
-    while (partition->held.first != NULL && partition->held.first->sealed) {
+    /* while a sealer has a batch, all but `packing` is the sealer's */
+    while (partition->held.first != NULL && !partition->held.first->packing &&
+           partition->held.first->sealed) {
         struct batch *batch = batch_list_pop(&partition->held);
         pass_on(self, &batch->mail);
         passed = true;
@@ -110,7 +112,7 @@ static bool waits_behind(struct partition *partition) {
 
 static struct batch *open_batch(const struct partition *partition) {
     struct batch *last = partition->held.last;
-    return last != NULL && !last->sealed && !last->packing && !batch_is_closed(last) ? last : NULL;
+    return last != NULL && !last->packing && !last->sealed && !batch_is_closed(last) ? last : NULL;
 }
 
 /* Closes the partition's open batch when its time has come, else sees to it that it will. */

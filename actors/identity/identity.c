@@ -27,7 +27,7 @@ struct identity_state {
     uint64_t due_ns;        /* nothing before it */
     uint32_t down_rounds;   /* every address failed, in a row */
     uint32_t refusals;      /* answers in a row that may change */
-    struct partition *held; /* waiting leaders, by wait_next */
+    struct partition *held; /* waiting leaders, by identity_next */
     struct link_request request;
     struct rt_slice slice;
     size_t frame_bytes;
@@ -37,8 +37,8 @@ struct identity_state {
 
 void identity_wait(struct identity *identity, struct partition *partition) {
     /* Acquire: pairs with the store in waiters_wake, so that the node is free again. */
-    if (!atomic_exchange_explicit(&partition->wait_node_in_lane, true, memory_order_acq_rel)) {
-        rt_lane_unbounded_push(&identity->waiting, &partition->wait_node);
+    if (!atomic_exchange_explicit(&partition->identity_node_in_lane, true, memory_order_acq_rel)) {
+        rt_lane_unbounded_push(&identity->waiting, &partition->identity_node);
         rt_notify(&identity->actor);
     }
 }
@@ -68,8 +68,8 @@ static bool waiting_collect(struct identity *identity) {
     struct rt_node *node;
     enum rt_take take;
     while ((take = rt_lane_unbounded_take(&identity->waiting, &node)) == RT_TAKEN) {
-        struct partition *partition = caa_container_of(node, struct partition, wait_node);
-        partition->wait_next = state->held;
+        struct partition *partition = caa_container_of(node, struct partition, identity_node);
+        partition->identity_next = state->held;
         state->held = partition;
     }
     return take == RT_BUSY;
@@ -78,9 +78,9 @@ static bool waiting_collect(struct identity *identity) {
 static void waiters_wake(struct identity_state *state) {
     while (state->held != NULL) {
         struct partition *partition = state->held;
-        state->held = partition->wait_next;
+        state->held = partition->identity_next;
         /* Release: the node is the leader actor's again; pairs with identity_wait's exchange. */
-        atomic_store_explicit(&partition->wait_node_in_lane, false, memory_order_release);
+        atomic_store_explicit(&partition->identity_node_in_lane, false, memory_order_release);
         rt_mark(&partition->leader, RT_MARK(LEADER_MARK_IDENTITY));
     }
 }

@@ -3,7 +3,7 @@
  * The identity actor: owns the producer id. Gets one by InitProducerId when the first partition
  * needs it, and a new one when an epoch runs out. Without idempotence it is never started.
  *
- * Takes:  partitions that need an id (lane `waiting`; partition->wait_node)
+ * Takes:  partitions that need an id (lane `waiting`; partition->identity_node)
  *         mark RENEW: the id that is published has no epochs left for somebody
  * Sends:  LEADER_MARK_IDENTITY to each of them once an id is there, or once it is certain that
  *         none can be had (`fatal`)

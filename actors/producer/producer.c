@@ -241,9 +241,9 @@ void sluice_producer_free(sluice_producer *handle) {
     topics_free(producer);
     void **slot = rt_thread_slot(producer->world);
     *slot = NULL;
-    input_deinit(producer);
     seal_free(producer);
     rt_budget_deinit(&producer->budget);
+    input_deinit(producer);
     rt_pool_destroy(producer->pool);
     producer_release(producer);
 }
