@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/model.h"
+#include "broker/server.h"
 #include "runtime/threads.h"
 
 enum { ENDPOINT_TEXT_SIZE_MAX = 80 };
@@ -24,6 +24,9 @@ static void task_run(struct broker_cluster *cluster, struct broker_call *call) {
     struct broker_task *task = caa_container_of(call, struct broker_task, call);
     struct sluice_broker *broker = task->broker;
     task->run(cluster, task);
+    if (cluster->model.nodes_changed) {
+        broker_cluster_follow_nodes(cluster); /* the caller may count on it */
+    }
     atomic_store_explicit(&task->done, true, memory_order_release);
     /* From here on the task may be gone. */
     atomic_fetch_add_explicit(&broker->answered, 1, memory_order_release);

@@ -120,10 +120,11 @@ sluice_code sluice_broker_kill(sluice_broker *broker, int32_t node) {
 
 static void node_restart(struct broker_cluster *cluster, struct broker_task *task) {
     task->code = broker_cluster_restart(cluster, task->node, (sluice_broker_keep)task->number);
-    if (task->code == SLUICE_OK) {
-        broker_cluster_follow_nodes(cluster);
+    if (task->code != SLUICE_OK) {
+        return;
     }
-    if (task->code == SLUICE_OK && broker_cluster_listen_error(cluster, task->node) != 0) {
+    broker_cluster_follow_nodes(cluster);
+    if (broker_cluster_listen_error(cluster, task->node) != 0) {
         (void)broker_cluster_kill(cluster, task->node);
         task->code = SLUICE_NO_RESOURCES;
     }
