@@ -161,6 +161,7 @@ void **sim_thread_slot(struct rt_world *world) {
 void rt_sim_thread(struct rt_world *world, unsigned thread) {
     struct sim *sim = sim_of(world);
     RT_ASSERT(thread < SIM_THREADS_MAX);
+    sim_note(sim, SIM_NOTE_THREAD, NULL, thread, 0, 0);
     sim->thread = thread;
 }
 

@@ -79,6 +79,9 @@ static void draw_producer(struct plan *plan, struct sim_random *random) {
     plan->linger_us = percent(random, 30) ? 0 : (uint32_t)magnitude(random, 100, 50000);
     plan->batch_size = percent(random, 10) ? 0 : (uint32_t)magnitude(random, 100, 256 * KIB);
     plan->buffer_memory = magnitude(random, 64 * KIB, 32768 * KIB);
+    if (plan->batch_size > plan->buffer_memory) {
+        plan->batch_size = (uint32_t)plan->buffer_memory;
+    }
     plan->request_timeout_ms = (uint32_t)magnitude(random, 200, 10000);
     plan->delivery_timeout_ms = plan->request_timeout_ms + plan->linger_us / 1000 + 1 +
                                 (uint32_t)magnitude(random, 500, 60000);
@@ -99,7 +102,7 @@ static void draw_application(struct plan *plan, struct sim_random *random) {
     plan->records = (unsigned)magnitude(random, 10, 1000);
     plan->value_size_max = (uint32_t)magnitude(random, 8, percent(random, 10) ? 64 * KIB : 2 * KIB);
     plan->burst_max = (unsigned)magnitude(random, 1, 64);
-    plan->poll_every_ns = magnitude(random, 1 * MS, 100 * MS);
+    plan->poll_every_ns = magnitude(random, 5 * MS, 200 * MS);
     plan->keyed_percent = percent(random, 50) ? (unsigned)below(random, 101) : 0;
     plan->explicit_percent = percent(random, 30) ? (unsigned)below(random, 101) : 0;
     plan->odd_percent = percent(random, 50) ? (unsigned)below(random, 30) : 0;

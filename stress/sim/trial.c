@@ -11,7 +11,7 @@
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
-enum { BROKER_PORT = 9092, EVENTS_MAX = 20000000, LAST_FLUSH_MS = 20000 };
+enum { BROKER_PORT = 9092, EVENTS_MAX = 20000000, FLUSH_MS = 20000 };
 
 void trial_say(struct trial *trial, const char *format, ...) {
     if (trial->trace != NULL) {
@@ -218,7 +218,9 @@ static void recover(struct trial *trial) {
         return;
     }
     application_last_wave(trial, 2, patient && !plan->purges);
-    sluice_code code = sluice_flush(trial->producer, LAST_FLUSH_MS);
+    /* Records of a topic that is never there wait for their time to be up. */
+    int64_t timeout_ms = FLUSH_MS + (plan->ghost_topic ? plan->delivery_timeout_ms : 0);
+    sluice_code code = sluice_flush(trial->producer, timeout_ms);
     if (code != SLUICE_OK) {
         verdict_fail(&trial->verdict, "flush after all trouble: %s", sluice_code_name(code));
     }
