@@ -74,6 +74,8 @@ void tally_poll(struct tally *tally, sluice_producer *producer, int64_t timeout_
 /* Accepted records that have no report yet. */
 uint64_t tally_open(const struct tally *tally);
 void tally_add(struct tally *sum, const struct tally *other);
+/* Whether a refusal passes when records are delivered and reports are read. */
+bool tally_passes(const struct tally *tally, sluice_code code);
 /* One line for each kind of error. */
 void tally_errors_print(const struct tally *tally, FILE *file);
 /* Nothing failed: everything was persisted, or nobody was asked (acks=0). */

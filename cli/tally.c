@@ -72,6 +72,11 @@ void tally_add(struct tally *sum, const struct tally *other) {
     }
 }
 
+bool tally_passes(const struct tally *tally, sluice_code code) {
+    return code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING ||
+           (code == SLUICE_NO_MEMORY && tally_open(tally) > 0);
+}
+
 void tally_errors_print(const struct tally *tally, FILE *file) {
     char text[256];
     for (uint32_t i = 0; i < tally->error_count; i++) {

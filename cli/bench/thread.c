@@ -49,7 +49,7 @@ static void produce_one(struct bench_thread *thread, uint64_t index) {
         record.opaque = (void *)(uintptr_t)clock_ns();
     }
     sluice_code code = sluice_produce(topic, &record);
-    while (code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING || code == SLUICE_NO_MEMORY) {
+    while (tally_passes(&thread->tally, code)) {
         reports_read(thread, FULL_WAIT_MS);
         code = sluice_produce(topic, &record);
     }

@@ -32,10 +32,6 @@ static void record_make(const struct run *run, const struct line *line, sluice_r
     }
 }
 
-/* Whether a refusal passes when reports are read. */
-static bool is_full(sluice_code code) {
-    return code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING || code == SLUICE_NO_MEMORY;
-}
 
 /* Hands all records over, waiting for room; gives up at a Ctrl-C. */
 static void records_produce(struct run *run, const sluice_record *records, size_t count) {
@@ -48,7 +44,7 @@ static void records_produce(struct run *run, const sluice_record *records, size_
         if (done == count) {
             break;
         }
-        if (is_full(code)) {
+        if (tally_passes(&run->tally, code)) {
             tally_poll(&run->tally, run->producer, WAIT_MS);
         } else {
             tally_refused(&run->tally, code);

@@ -32,7 +32,7 @@ def test_the_first_ctrl_c_delivers_what_was_accepted():
         process.stdin.write(b'one\ntwo\n')
         process.stdin.flush()
         while len(broker_records(broker)) < 2:  # then both lines were read and accepted
-            pass
+            equal(process.poll(), None, 'status while standard input is open')
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=SECONDS_MAX)
         equal(process.returncode, 0, 'status')
