@@ -20,7 +20,7 @@
 
 #define ACCEPT_AGAIN_NS UINT64_C(100000000)
 
-/* ---- nodes, listeners, accepting --------------------------------------------------------------- */
+/* ---- nodes, listeners, accepting ------------------------------------------------------------- */
 
 static void site_listen(struct broker_cluster *cluster, struct broker_site *site) {
     rt_socket_init(&site->listener, &cluster->actor, BROKER_MARK_LISTEN);
@@ -44,8 +44,7 @@ static bool site_accept(struct broker_cluster *cluster, struct broker_site *site
         if (connection == NULL) {
             return false;
         }
-        int result =
-            rt_socket_accept(cluster->actor.world, &site->listener, &connection->socket);
+        int result = rt_socket_accept(cluster->actor.world, &site->listener, &connection->socket);
         if (result == 0) {
             broker_connection_open(connection, site);
             continue;
@@ -97,7 +96,7 @@ void broker_cluster_follow_nodes(struct broker_cluster *cluster) {
     cluster_accept(cluster, rt_now(cluster->actor.world));
 }
 
-/* ---- calls ------------------------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 /* False when one is half-way in. */
 static bool cluster_take_calls(struct broker_cluster *cluster) {
@@ -125,7 +124,7 @@ void broker_cluster_post(struct broker_cluster *cluster, struct broker_call *cal
     rt_notify(&cluster->actor);
 }
 
-/* ---- connections ------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void cluster_ready_marked(struct broker_cluster *cluster, uint32_t marks) {
     struct broker_connection *connection;
@@ -187,7 +186,7 @@ static bool cluster_run_ready(struct broker_cluster *cluster, uint64_t now_ns, u
     }
 }
 
-/* ---- the actor --------------------------------------------------------------------------------- */
+/* ---- the actor ------------------------------------------------------------------------------- */
 
 static void cluster_set_timer(struct broker_cluster *cluster) {
     uint64_t deadline_ns = cluster->accept_again_ns;
@@ -269,7 +268,7 @@ static void cluster_gone(struct rt_actor *actor) {
 static const struct rt_actor_kind cluster_kind = {
     .name = "broker", .class = RT_CLASS_ACTOR, .run = cluster_run, .gone = cluster_gone};
 
-/* ---- starting and ending ----------------------------------------------------------------------- */
+/* ---- starting and ending --------------------------------------------------------------------- */
 
 static char *address_text(const struct rt_address *address) {
     char text[64];

@@ -7,7 +7,7 @@
 enum {
     INPUT_SIZE_FIRST = 16 << 10,
     INPUT_SIZE_KEPT = 8 << 20,
-    READ_SIZE_MAX = 256 << 10,       /* when it is not known how much will come */
+    READ_SIZE_MAX = 256 << 10,      /* when it is not known how much will come */
     OUTPUT_SIZE_TOGETHER = 64 << 10 /* answers up to here leave together */
 };
 
@@ -60,12 +60,12 @@ void broker_connection_close(struct broker_connection *connection) {
     free(connection);
 }
 
-/* ---- input ------------------------------------------------------------------------------------- */
+/* ---- input ----------------------------------------------------------------------------------- */
 
 static enum kafka_frame_status input_frame(const struct broker_connection *connection,
                                            size_t *frame_size) {
-    size_t size_max = (size_t)connection->cluster->model.options.request_bytes_max +
-                      KAFKA_FRAME_PREFIX_SIZE;
+    size_t size_max =
+        (size_t)connection->cluster->model.options.request_bytes_max + KAFKA_FRAME_PREFIX_SIZE;
     size_t size = connection->end - connection->start;
     *frame_size = 0;
     return size == 0 ? KAFKA_FRAME_PARTIAL
@@ -153,7 +153,7 @@ static void input_done(struct broker_connection *connection, size_t frame_size) 
     }
 }
 
-/* ---- output ------------------------------------------------------------------------------------ */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void deadline_set(struct broker_connection *connection, uint64_t deadline_ns) {
     connection->deadline_ns = deadline_ns;
@@ -174,8 +174,8 @@ static bool output_send(struct broker_connection *connection, uint64_t now_ns,
     while (connection->sent < broker_output_size(output)) {
         struct rt_slice slice = {output->writer.start + connection->sent,
                                  broker_output_size(output) - connection->sent};
-        int64_t result = rt_socket_write(connection->cluster->actor.world, &connection->socket,
-                                         &slice, 1);
+        int64_t result =
+            rt_socket_write(connection->cluster->actor.world, &connection->socket, &slice, 1);
         if (result < 0) {
             *run = result == RT_IO_AGAIN ? BROKER_RUN_IDLE : BROKER_RUN_END;
             return false;
@@ -200,13 +200,13 @@ static bool output_must_leave(const struct broker_connection *connection, uint64
     if (size == 0) {
         return connection->ends_when_sent;
     }
-    return connection->cluster->model.faults.count > 0 || connection->sent > 0 || size >= OUTPUT_SIZE_TOGETHER || connection->ends_when_sent ||
-           connection->mute || now_ns < connection->send_at_ns ||
-           now_ns < connection->read_from_ns ||
+    return connection->cluster->model.faults.count > 0 || connection->sent > 0 ||
+           size >= OUTPUT_SIZE_TOGETHER || connection->ends_when_sent || connection->mute ||
+           now_ns < connection->send_at_ns || now_ns < connection->read_from_ns ||
            input_frame(connection, &frame_size) != KAFKA_FRAME_WHOLE;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* Notes how the answer is to leave. */
 static void effects_apply(struct broker_connection *connection, uint64_t now_ns) {
@@ -225,9 +225,8 @@ static bool request_serve(struct broker_connection *connection, size_t frame_siz
     struct broker_request *request = &connection->request;
     request->frame = connection->input + connection->start + KAFKA_FRAME_PREFIX_SIZE;
     request->size = frame_size - KAFKA_FRAME_PREFIX_SIZE;
-    enum broker_verdict verdict =
-        broker_model_serve(&connection->cluster->model, connection->site->node, request, now_ns,
-                           &connection->output);
+    enum broker_verdict verdict = broker_model_serve(
+        &connection->cluster->model, connection->site->node, request, now_ns, &connection->output);
     *run = BROKER_RUN_IDLE;
     switch (verdict) {
     case BROKER_CLOSE:

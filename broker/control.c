@@ -30,7 +30,7 @@ int broker_cluster_listen_error(const struct broker_cluster *cluster, int32_t no
                                                                   : cluster->sites[node - 1].error;
 }
 
-/* ---- topics ------------------------------------------------------------------------------------ */
+/* ---- topics ---------------------------------------------------------------------------------- */
 
 sluice_code broker_cluster_topic_create(struct broker_cluster *cluster, const char *topic,
                                         uint32_t partition_count) {
@@ -51,9 +51,9 @@ sluice_code broker_cluster_topic_delete(struct broker_cluster *cluster, const ch
 sluice_code broker_cluster_topic_grow(struct broker_cluster *cluster, const char *topic,
                                       uint32_t partition_count) {
     struct broker_topic *found = topic_of(cluster, topic);
-    return found == NULL ? SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION
-                         : told(cluster, broker_model_topic_grow(&cluster->model, found,
-                                                                 partition_count));
+    return found == NULL
+               ? SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION
+               : told(cluster, broker_model_topic_grow(&cluster->model, found, partition_count));
 }
 
 sluice_code broker_cluster_topic_limit(struct broker_cluster *cluster, const char *topic,
@@ -90,14 +90,14 @@ int64_t broker_cluster_records(struct broker_cluster *cluster, const char *topic
 }
 
 int64_t broker_cluster_read(struct broker_cluster *cluster, const char *topic, int32_t partition,
-                            int64_t offset, sluice_broker_record_callback callback,
-                            void *context) {
+                            int64_t offset, sluice_broker_record_callback callback, void *context) {
     const struct broker_partition *found = partition_of(cluster, topic, partition);
-    struct broker_excerpt *excerpt = found == NULL ? NULL : broker_excerpt_take(&found->log, offset);
+    struct broker_excerpt *excerpt =
+        found == NULL ? NULL : broker_excerpt_take(&found->log, offset);
     return excerpt == NULL ? -1 : broker_excerpt_read(excerpt, offset, callback, context);
 }
 
-/* ---- leaders and nodes ------------------------------------------------------------------------- */
+/* ---- leaders and nodes ----------------------------------------------------------------------- */
 
 int32_t broker_cluster_leader(struct broker_cluster *cluster, const char *topic,
                               int32_t partition) {
@@ -174,7 +174,7 @@ sluice_code broker_cluster_cut(struct broker_cluster *cluster, int32_t node) {
     return told(cluster, SLUICE_OK);
 }
 
-/* ---- faults and counters ----------------------------------------------------------------------- */
+/* ---- faults and counters --------------------------------------------------------------------- */
 
 uint64_t broker_cluster_fault_add(struct broker_cluster *cluster,
                                   const sluice_broker_fault *fault) {

@@ -18,7 +18,7 @@ static void error_set(sluice_error *error, sluice_code code, const char *what, c
     }
 }
 
-/* ---- tasks ------------------------------------------------------------------------------------- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 static void task_run(struct broker_cluster *cluster, struct broker_call *call) {
     struct broker_task *task = caa_container_of(call, struct broker_task, call);
@@ -74,7 +74,7 @@ bool broker_task_wait(struct sluice_broker *broker, struct broker_task *task,
     return task->flag;
 }
 
-/* ---- starting ---------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static bool address_parse(const char *text, struct rt_address *address) {
     *address = (struct rt_address){.family = 4};

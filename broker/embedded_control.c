@@ -4,7 +4,7 @@
 #include "broker/read.h"
 #include "broker/server.h"
 
-/* ---- topics ------------------------------------------------------------------------------------ */
+/* ---- topics ---------------------------------------------------------------------------------- */
 
 static void topic_create(struct broker_cluster *cluster, struct broker_task *task) {
     task->code = broker_cluster_topic_create(cluster, task->topic, task->number);
@@ -54,7 +54,7 @@ uint32_t sluice_broker_partition_count(sluice_broker *broker, const char *topic)
     return task.number;
 }
 
-/* ---- reading back ------------------------------------------------------------------------------ */
+/* ---- reading back ---------------------------------------------------------------------------- */
 
 static void excerpt_take(struct broker_cluster *cluster, struct broker_task *task) {
     struct broker_topic *topic =
@@ -88,7 +88,7 @@ bool sluice_broker_wait_records(sluice_broker *broker, const char *topic, int32_
     return broker_task_wait(broker, &task, records_wait, timeout_ms);
 }
 
-/* ---- leaders and nodes ------------------------------------------------------------------------- */
+/* ---- leaders and nodes ----------------------------------------------------------------------- */
 
 static void leader(struct broker_cluster *cluster, struct broker_task *task) {
     task->node = broker_cluster_leader(cluster, task->topic, task->partition);
@@ -167,7 +167,7 @@ sluice_code sluice_broker_cut(sluice_broker *broker, int32_t node) {
     return task.code;
 }
 
-/* ---- faults and counters ----------------------------------------------------------------------- */
+/* ---- faults and counters --------------------------------------------------------------------- */
 
 static void fault_add(struct broker_cluster *cluster, struct broker_task *task) {
     task->id = broker_cluster_fault_add(cluster, task->fault);

@@ -22,7 +22,8 @@ static bool software_is_named(struct kafka_text name) {
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
         bool inner = i > 0 && i + 1 < name.size && (c == '-' || c == '.');
-        if (!inner && !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) {
+        if (!inner &&
+            !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) {
             return false;
         }
     }
@@ -45,9 +46,8 @@ enum broker_verdict broker_handle_api_versions(struct broker_work *work) {
     }
     const struct broker_model *model = work->model;
     broker_output_reserve(work->output, API_VERSIONS_SIZE_MAX);
-    kafka_api_versions_response_encode(&work->output->writer, work->version, work->correlation_id,
-                                       (int16_t)error, model->ranges,
-                                       error == SLUICE_OK ? model->range_count : 0,
-                                       (int32_t)work->request->effects.throttle_ms);
+    kafka_api_versions_response_encode(
+        &work->output->writer, work->version, work->correlation_id, (int16_t)error, model->ranges,
+        error == SLUICE_OK ? model->range_count : 0, (int32_t)work->request->effects.throttle_ms);
     return BROKER_ANSWERED;
 }

@@ -30,7 +30,7 @@ sluice_code broker_reader_check(const struct broker_work *work,
 
 struct fetch {
     struct broker_work *work;
-    size_t bytes;     /* found so far */
+    size_t bytes; /* found so far */
     size_t bytes_max;
 };
 
@@ -146,9 +146,9 @@ enum broker_verdict broker_handle_fetch(struct broker_work *work) {
     }
     struct kafka_writer *writer = &work->output->writer;
     broker_output_reserve(work->output, HEAD_SIZE_MAX);
-    size_t frame_at = kafka_fetch_response_begin(
-        writer, work->version, work->correlation_id, (int32_t)work->request->effects.throttle_ms,
-        SLUICE_OK, 0, request.topic_count);
+    size_t frame_at = kafka_fetch_response_begin(writer, work->version, work->correlation_id,
+                                                 (int32_t)work->request->effects.throttle_ms,
+                                                 SLUICE_OK, 0, request.topic_count);
     struct kafka_fetch_topic topic;
     struct kafka_fetch_partition partition;
     while (kafka_fetch_request_next(&request, &topic)) {

@@ -62,10 +62,9 @@ enum broker_verdict broker_handle_find_coordinator(struct broker_work *work) {
         size += COORDINATOR_SIZE_MAX + coordinators[i].key.size;
     }
     broker_output_reserve(work->output, size);
-    kafka_find_coordinator_response_encode(&work->output->writer, work->version,
-                                           work->correlation_id,
-                                           (int32_t)work->request->effects.throttle_ms,
-                                           coordinators, count);
+    kafka_find_coordinator_response_encode(
+        &work->output->writer, work->version, work->correlation_id,
+        (int32_t)work->request->effects.throttle_ms, coordinators, count);
     free(coordinators);
     return BROKER_ANSWERED;
 }

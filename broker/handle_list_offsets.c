@@ -59,10 +59,8 @@ static void find_youngest(struct broker_work *work, const struct broker_log *log
 static struct kafka_list_offsets_outcome
 list_one(struct broker_work *work, const struct broker_partition *partition,
          const struct kafka_list_offsets_partition *asked) {
-    struct kafka_list_offsets_outcome outcome = {.index = asked->index,
-                                                 .timestamp_ms = -1,
-                                                 .offset = -1,
-                                                 .leader_epoch = -1};
+    struct kafka_list_offsets_outcome outcome = {
+        .index = asked->index, .timestamp_ms = -1, .offset = -1, .leader_epoch = -1};
     sluice_code error = broker_reader_check(work, partition, asked->leader_epoch);
     outcome.error_code = (int16_t)error;
     if (error != SLUICE_OK) {
@@ -91,9 +89,9 @@ enum broker_verdict broker_handle_list_offsets(struct broker_work *work) {
     }
     struct kafka_writer *writer = &work->output->writer;
     broker_output_reserve(work->output, HEAD_SIZE_MAX);
-    size_t frame_at = kafka_list_offsets_response_begin(
-        writer, work->version, work->correlation_id, (int32_t)work->request->effects.throttle_ms,
-        request.topic_count);
+    size_t frame_at = kafka_list_offsets_response_begin(writer, work->version, work->correlation_id,
+                                                        (int32_t)work->request->effects.throttle_ms,
+                                                        request.topic_count);
     while (kafka_list_offsets_request_next(&request, &topic)) {
         struct broker_topic *known = broker_topics_by_name(&work->model->topics, topic.name);
         broker_output_reserve(work->output, TOPIC_SIZE_MAX + topic.name.size);

@@ -26,8 +26,8 @@ static size_t metadata_begin(struct broker_work *work, struct kafka_metadata_ans
         .topic_count = topic_count,
     };
     broker_output_reserve(work->output, size);
-    return kafka_metadata_response_begin(&work->output->writer, work->version,
-                                         work->correlation_id, answer);
+    return kafka_metadata_response_begin(&work->output->writer, work->version, work->correlation_id,
+                                         answer);
 }
 
 static void write_partition(struct broker_work *work, const struct broker_partition *partition,
@@ -99,8 +99,8 @@ static void write_asked(struct broker_work *work, const struct kafka_metadata_re
     } else if (topic == NULL && !broker_topic_name_is_allowed(asked->name)) {
         error = SLUICE_BROKER_INVALID_TOPIC_EXCEPTION;
     } else if (topic == NULL && may_create) {
-        error = broker_model_topic_create(model, asked->name, model->options.partition_count,
-                                          &topic);
+        error =
+            broker_model_topic_create(model, asked->name, model->options.partition_count, &topic);
     }
     if (topic != NULL) {
         write_topic(work, topic);

@@ -57,8 +57,8 @@ enum broker_inflated broker_inflate(struct broker_inflater *inflater, int16_t at
         bool too_small = false;
         enum broker_inflated result =
             inflate_into(inflater, codec, compressed, room, records, &too_small);
-        bool more_may_help = room / KAFKA_CODEC_RATIO_MAX <= compressed.size &&
-                             room < INFLATED_SIZE_MAX;
+        bool more_may_help =
+            room / KAFKA_CODEC_RATIO_MAX <= compressed.size && room < INFLATED_SIZE_MAX;
         if (!too_small || !more_may_help) {
             return result;
         }

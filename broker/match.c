@@ -23,8 +23,9 @@ static bool produce_holds(const struct broker_model *model, struct kafka_reader 
         return false;
     }
     while (kafka_produce_request_next(&received, &topic)) {
-        struct broker_item item = {topic_name_of(model, version >= KAFKA_PRODUCE_TOPIC_ID_VERSION,
-                                                 topic.name, topic.id), 0};
+        struct broker_item item = {
+            topic_name_of(model, version >= KAFKA_PRODUCE_TOPIC_ID_VERSION, topic.name, topic.id),
+            0};
         while (kafka_produce_request_topic_next(&topic, &partition)) {
             item.partition = partition.index;
             if (partition.index >= 0 && broker_fault_wants(fault, &item)) {
@@ -35,8 +36,8 @@ static bool produce_holds(const struct broker_model *model, struct kafka_reader 
     return false;
 }
 
-static bool fetch_holds(const struct broker_model *model, struct kafka_reader body,
-                        int16_t version, const struct broker_fault *fault) {
+static bool fetch_holds(const struct broker_model *model, struct kafka_reader body, int16_t version,
+                        const struct broker_fault *fault) {
     struct kafka_fetch_request request;
     struct kafka_fetch_topic topic;
     struct kafka_fetch_partition partition;
@@ -44,8 +45,8 @@ static bool fetch_holds(const struct broker_model *model, struct kafka_reader bo
         return false;
     }
     while (kafka_fetch_request_next(&request, &topic)) {
-        struct broker_item item = {topic_name_of(model, version >= KAFKA_FETCH_TOPIC_ID_VERSION,
-                                                 topic.name, topic.id), 0};
+        struct broker_item item = {
+            topic_name_of(model, version >= KAFKA_FETCH_TOPIC_ID_VERSION, topic.name, topic.id), 0};
         while (kafka_fetch_topic_next(&topic, &partition)) {
             item.partition = partition.index;
             if (partition.index >= 0 && broker_fault_wants(fault, &item)) {
@@ -88,8 +89,8 @@ static bool metadata_holds(const struct broker_model *model, struct kafka_reader
                broker_topics_by_name(&model->topics, kafka_text_of(fault->set.topic)) != NULL;
     }
     while (kafka_metadata_request_next(&asked, &topic)) {
-        struct broker_item item = {topic_name_of(model, topic.name.data == NULL, topic.name,
-                                                 topic.id), -1};
+        struct broker_item item = {
+            topic_name_of(model, topic.name.data == NULL, topic.name, topic.id), -1};
         if (broker_fault_wants(fault, &item)) {
             return true;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the brokers of one cluster know and do: bytes in, bytes out. No socket, no clock: the time is
- * handed in. Everything here belongs to the one actor (or test) that holds the model.
+ * What the brokers of one cluster know and do: bytes in, bytes out. No socket, no clock: the time
+ * is handed in. Everything here belongs to the one actor (or test) that holds the model.
  *
  * A request goes through serve, again and again until it has an end:
  *
@@ -42,7 +42,7 @@ struct broker_node {
 };
 
 struct broker_model {
-    sluice_broker_options options; /* without the pointers; defaults filled in */
+    sluice_broker_options options;                  /* without the pointers; defaults filled in */
     struct kafka_api_range ranges[KAFKA_API_COUNT]; /* what is offered */
     uint32_t range_count;
     uint32_t node_count;
@@ -52,7 +52,7 @@ struct broker_model {
     int64_t next_producer_id;
     int32_t next_leader; /* of the next topic's partition 0: index of a node */
     uint64_t appends;    /* numbers the batches */
-    uint64_t changes;    /* of records, leaders, topics, nodes and faults: whoever waits looks again */
+    uint64_t changes; /* of records, leaders, topics, nodes and faults: whoever waits looks again */
     uint64_t noise;
     bool nodes_changed;
     struct broker_inflater inflater;

@@ -87,8 +87,7 @@ static bool read_batch(struct reading *reading, const struct broker_batch *batch
     struct kafka_bytes bytes;
     struct kafka_reader records;
     if (kafka_batch_decode(batch->bytes, batch->size, &header, &bytes) != KAFKA_BATCH_GOOD ||
-        broker_inflate(&reading->inflater, header.attributes, bytes, &records) !=
-            BROKER_INFLATED) {
+        broker_inflate(&reading->inflater, header.attributes, bytes, &records) != BROKER_INFLATED) {
         return false;
     }
     for (int32_t i = 0; i < header.record_count && !reading->ended; i++) {

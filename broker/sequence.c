@@ -83,8 +83,8 @@ void broker_sequence_append(struct broker_producers *producers,
         producer = &producers->all[producers->count++];
         *producer = (struct broker_producer){.id = batch->producer_id};
     }
-    bool new_epoch = producer->count > 0 &&
-                     producer->entries[producer->count - 1].epoch != batch->epoch;
+    bool new_epoch =
+        producer->count > 0 && producer->entries[producer->count - 1].epoch != batch->epoch;
     uint32_t gone = new_epoch ? producer->count : producer->count == BROKER_SEQUENCE_WINDOW;
     producer->count -= gone;
     memmove(producer->entries, producer->entries + gone,

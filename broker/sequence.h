@@ -73,8 +73,8 @@ enum broker_sequence_verdict broker_sequence_check(struct broker_producers *prod
                                                    bool must_begin_with_0, int64_t *base_offset);
 /* Makes sure that broker_sequence_append will have the memory it needs. */
 bool broker_sequence_reserve(struct broker_producers *producers, int64_t producer_id);
-/* Every replica learns of it, so nothing is dropped but the sixth: a node that does not see an older
- * entry may lose the leadership to one that does. */
+/* Every replica learns of it, so nothing is dropped but the sixth: a node that does not see an
+ * older entry may lose the leadership to one that does. */
 void broker_sequence_append(struct broker_producers *producers,
                             const struct broker_sequence_batch *batch, uint64_t number,
                             int64_t base_offset);

@@ -2,8 +2,8 @@
 /*
  * The cluster's actor and its connections. All of it belongs to that one actor.
  *
- * An actor has 30 marks, a cluster may have more connections: these share what is left of the marks,
- * and a mark makes every connection of its group ready.
+ * An actor has 30 marks, a cluster may have more connections: these share what is left of the
+ * marks, and a mark makes every connection of its group ready.
  */
 #ifndef BROKER_SERVER_H
 #define BROKER_SERVER_H
@@ -33,11 +33,11 @@ struct broker_cluster {
     struct rt_actor actor;
     struct rt_lane_unbounded calls;
     struct rt_timer timer;
-    uint64_t timer_ns; /* RT_FOREVER when not armed */
+    uint64_t timer_ns;        /* RT_FOREVER when not armed */
     uint64_t accept_again_ns; /* after descriptors ran short, else RT_FOREVER */
     struct broker_model model;
-    uint64_t changes_seen;    /* of the model, by waiting connections */
-    uint64_t changes_told;    /* to watchers */
+    uint64_t changes_seen;     /* of the model, by waiting connections */
+    uint64_t changes_told;     /* to watchers */
     struct broker_site *sites; /* as many as the model has nodes */
     struct cds_list_head groups[BROKER_GROUPS];
     struct cds_list_head ready;   /* to be run */

@@ -13,7 +13,7 @@
 enum { BROKER_TOPIC_NAME_SIZE_MAX = 249, BROKER_PARTITIONS_MAX = 100000 };
 
 struct broker_partition {
-    int32_t leader;        /* node id, 0 for none */
+    int32_t leader; /* node id, 0 for none */
     int32_t leader_epoch;
     int32_t first_replica; /* the others follow it in the ring of nodes */
     bool ever_written;

@@ -37,7 +37,7 @@ static enum broker_verdict frame_serve(struct frame *frame, struct client *clien
     return client_serve(client, node, frame->bytes, kafka_writer_size(&frame->writer));
 }
 
-/* ---- ApiVersions ------------------------------------------------------------------------------- */
+/* ---- ApiVersions ----------------------------------------------------------------------------- */
 
 static enum broker_verdict ask_versions(struct client *client, int16_t version,
                                         const char *software) {
@@ -100,8 +100,7 @@ Test(broker_apis, nameless_software_is_refused) {
 
 Test(broker_apis, an_older_broker_offers_less_and_hangs_up_on_more) {
     sluice_broker_limit limits[] = {{KAFKA_PRODUCE, 7}, {KAFKA_INIT_PRODUCER_ID, -1}};
-    struct client client =
-        client_of((sluice_broker_options){.limits = limits, .limit_count = 2});
+    struct client client = client_of((sluice_broker_options){.limits = limits, .limit_count = 2});
     int16_t error;
     cr_expect_eq(ask_versions(&client, 0, "sluice"), BROKER_ANSWERED);
     cr_expect_eq(offered(&client, 0, KAFKA_PRODUCE, &error), 7);
@@ -114,7 +113,7 @@ Test(broker_apis, an_older_broker_offers_less_and_hangs_up_on_more) {
     client_deinit(&client);
 }
 
-/* ---- Metadata ---------------------------------------------------------------------------------- */
+/* ---- Metadata -------------------------------------------------------------------------------- */
 
 static enum broker_verdict ask_metadata(struct client *client, int16_t version, const char *topic,
                                         struct kafka_uuid id, bool create) {
@@ -231,7 +230,7 @@ Test(broker_apis, a_fault_shows_in_metadata) {
     client_deinit(&client);
 }
 
-/* ---- InitProducerId, FindCoordinator ----------------------------------------------------------- */
+/* ---- InitProducerId, FindCoordinator --------------------------------------------------------- */
 
 static struct kafka_init_producer_id_response ask_id(struct client *client, int16_t version,
                                                      const char *transactional_id) {
@@ -292,7 +291,7 @@ Test(broker_apis, no_coordinator_is_there) {
     client_deinit(&client);
 }
 
-/* ---- ListOffsets, Fetch ------------------------------------------------------------------------ */
+/* ---- ListOffsets, Fetch ---------------------------------------------------------------------- */
 
 struct listed {
     int16_t error_code;

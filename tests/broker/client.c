@@ -13,8 +13,8 @@ static size_t records_make(uint8_t *out, int32_t count) {
         char key[32], value[32];
         int key_size = snprintf(key, sizeof key, "key-%d", (int)i);
         int value_size = snprintf(value, sizeof value, "value-%d", (int)i);
-        size_t body_size = kafka_record_body_size(key_size, value_size, 1) +
-                           kafka_record_header_size(4, 2);
+        size_t body_size =
+            kafka_record_body_size(key_size, value_size, 1) + kafka_record_header_size(4, 2);
         at += kafka_record_prefix_encode(at, body_size, i, i);
         at = kafka_record_body_put(at, key, key_size, value, value_size, 1);
         at = kafka_record_header_put(at, "name", 4, "hv", 2);
@@ -82,8 +82,9 @@ void client_init(struct client *client, sluice_broker_options options, uint32_t 
         client->model.nodes[i].host = strdup("127.0.0.1");
         client->model.nodes[i].port = (uint16_t)(9092 + i);
     }
-    cr_assert_eq(broker_model_topic_create(&client->model, kafka_text_of("t"), partition_count,
-                                           &topic), SLUICE_OK);
+    cr_assert_eq(
+        broker_model_topic_create(&client->model, kafka_text_of("t"), partition_count, &topic),
+        SLUICE_OK);
 }
 
 void client_deinit(struct client *client) {
@@ -92,8 +93,8 @@ void client_deinit(struct client *client) {
 }
 
 struct broker_partition *client_partition(struct client *client, int32_t partition) {
-    return broker_topic_partition(
-        broker_topics_by_name(&client->model.topics, kafka_text_of("t")), partition);
+    return broker_topic_partition(broker_topics_by_name(&client->model.topics, kafka_text_of("t")),
+                                  partition);
 }
 
 enum broker_verdict client_serve_again(struct client *client, int32_t node) {
@@ -175,8 +176,7 @@ struct answered client_read_answer(struct client *client, enum broker_verdict ve
 struct answered client_produce_bytes(struct client *client, int32_t node, int32_t partition,
                                      int16_t acks, const void *batch, size_t batch_size) {
     static _Thread_local uint8_t frame[64 << 10];
-    size_t size =
-        produce_frame(client, frame, sizeof frame, partition, acks, batch, batch_size);
+    size_t size = produce_frame(client, frame, sizeof frame, partition, acks, batch, batch_size);
     return client_read_answer(client, client_serve(client, node, frame, size));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests with bytes changed at random, by seed: nothing crashes, leaks, or reads beyond the frame.
- * Frames are given in memory of their exact size, so that a sanitizer sees one byte too far. */
+/* Requests with bytes changed at random, by seed: nothing crashes, leaks, or reads beyond the
+ * frame. Frames are given in memory of their exact size, so that a sanitizer sees one byte too
+ * far. */
 #include "client.h"
 #include "protocol/fetch.h"
 #include "test.h"
@@ -26,8 +27,8 @@ static void add_produce(struct seeds *seeds, struct client *client) {
         struct made made = batch_make(sample);
         struct made *frame = &seeds->frames[seeds->count++];
         client->produce_version = version;
-        frame->size = produce_frame(client, frame->bytes, sizeof frame->bytes, 0, -1, made.bytes,
-                                    made.size);
+        frame->size =
+            produce_frame(client, frame->bytes, sizeof frame->bytes, 0, -1, made.bytes, made.size);
     }
 }
 
@@ -126,13 +127,13 @@ Test(broker_hostile, changed_requests_never_crash) {
         memcpy(frame, seed->bytes + 4, size);
         mutate(frame, size, &state);
         client.request = (struct broker_request){.frame = frame, .size = size};
-        enum broker_verdict verdict =
-            client_serve_again(&client, 1 + (int32_t)(draw(&state) % 3));
+        enum broker_verdict verdict = client_serve_again(&client, 1 + (int32_t)(draw(&state) % 3));
         verdicts[verdict]++;
         size_t frame_size, answered = broker_output_size(&client.output);
         if (verdict == BROKER_ANSWERED) {
-            cr_assert_eq(kafka_frame_measure(client.output.writer.start, answered, answered,
-                                             &frame_size), KAFKA_FRAME_WHOLE);
+            cr_assert_eq(
+                kafka_frame_measure(client.output.writer.start, answered, answered, &frame_size),
+                KAFKA_FRAME_WHOLE);
         } else {
             cr_assert_eq(answered, 0);
         }
@@ -151,7 +152,10 @@ Test(broker_hostile, changed_batches_with_right_checksums_never_crash) {
     client_init(&client, (sluice_broker_options){0}, 1);
     int refused = 0;
     for (int round = 0; round < ROUNDS / 4; round++) {
-        struct sample sample = {.count = 5, .producer_id = -1, .epoch = -1, .sequence = -1,
+        struct sample sample = {.count = 5,
+                                .producer_id = -1,
+                                .epoch = -1,
+                                .sequence = -1,
                                 .codec = (int16_t)(round % 2)};
         struct made made = batch_make(sample);
         struct kafka_batch_header header = batch_header(&made);

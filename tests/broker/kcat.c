@@ -27,11 +27,13 @@ static void produce_and_consume(sluice_broker *broker, const char *codec) {
     char topic[32];
     (void)snprintf(topic, sizeof topic, "kcat-%s", codec);
     cr_expect_eq(run("seq 1 %d | sed 's/.*/k&:value-&/' | timeout 20 kcat -P -b %s -t %s -K: -z %s"
-                     " -H a=b -X enable.idempotence=true 2>/dev/null", RECORDS, servers, topic,
-                     codec), 0);
+                     " -H a=b -X enable.idempotence=true 2>/dev/null",
+                     RECORDS, servers, topic, codec),
+                 0);
     cr_expect(sluice_broker_wait_records(broker, topic, SLUICE_BROKER_ANY, RECORDS, WAIT_MS));
     cr_expect_eq(run("test \"$(timeout 20 kcat -C -q -e -b %s -t %s -o beginning -K: | sort)\" = "
-                     "\"$(seq 1 %d | sed 's/.*/k&:value-&/' | sort)\"", servers, topic, RECORDS),
+                     "\"$(seq 1 %d | sed 's/.*/k&:value-&/' | sort)\"",
+                     servers, topic, RECORDS),
                  0, "codec %s", codec);
 }
 
@@ -80,9 +82,9 @@ Test(broker_kcat, kcat_gets_through_cuts_and_moved_leaders_without_loss_or_doubl
     sluice_broker_options options = {.broker_count = 3, .partition_count = 1};
     sluice_broker *broker = sluice_broker_create(&options, NULL);
     cr_assert_not_null(broker);
-    static const sluice_broker_action actions[] = {
-        SLUICE_FAULT_CUT_BEFORE, SLUICE_FAULT_CUT_AFTER, SLUICE_FAULT_CUT_HALF,
-        SLUICE_FAULT_MOVE_LEADER, SLUICE_FAULT_KILL_AFTER};
+    static const sluice_broker_action actions[] = {SLUICE_FAULT_CUT_BEFORE, SLUICE_FAULT_CUT_AFTER,
+                                                   SLUICE_FAULT_CUT_HALF, SLUICE_FAULT_MOVE_LEADER,
+                                                   SLUICE_FAULT_KILL_AFTER};
     for (uint32_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         sluice_broker_fault fault = sluice_broker_fault_any(actions[i]);
         fault.api_key = 0;
@@ -91,8 +93,9 @@ Test(broker_kcat, kcat_gets_through_cuts_and_moved_leaders_without_loss_or_doubl
     }
     cr_expect_eq(run("seq 1 %d | timeout 60 kcat -P -b %s -t hard -X enable.idempotence=true "
                      "-X linger.ms=1 -X batch.num.messages=100 -X reconnect.backoff.ms=10 "
-                     "-X retry.backoff.ms=10 2>/dev/null", RECORDS,
-                     sluice_broker_bootstrap(broker)), 0);
+                     "-X retry.backoff.ms=10 2>/dev/null",
+                     RECORDS, sluice_broker_bootstrap(broker)),
+                 0);
     struct order order = {0, 0};
     cr_expect_eq(sluice_broker_read(broker, "hard", 0, 0, check_order, &order), RECORDS);
     cr_expect_eq(order.seen, RECORDS);

@@ -12,9 +12,8 @@
 enum { WAIT_MS = 20000 };
 
 static int tcp_open(uint16_t port) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {WAIT_MS / 1000, 0};
     int descriptor = socket(AF_INET, SOCK_STREAM, 0);
     cr_assert_geq(descriptor, 0);

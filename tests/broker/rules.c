@@ -14,7 +14,8 @@ static struct client client_of(sluice_broker_options options) {
 
 static int16_t error_of(struct client *client, const struct made *made) {
     return client_produce_bytes(client, client_partition(client, 0)->leader, 0, -1, made->bytes,
-                                made->size).error_code;
+                                made->size)
+        .error_code;
 }
 
 Test(broker_rules, a_good_batch_is_stored_with_its_offset_and_the_leader_epoch) {
@@ -61,8 +62,7 @@ Test(broker_rules, a_sink_looks_at_checksums_only_when_told) {
     cr_expect_eq(client_partition(&client, 0)->log.next_offset, 3);
     cr_expect_eq(client_partition(&client, 0)->log.count, 0);
     client_deinit(&client);
-    client = client_of(
-        (sluice_broker_options){.discard = true, .check = SLUICE_BROKER_CHECK_CRC});
+    client = client_of((sluice_broker_options){.discard = true, .check = SLUICE_BROKER_CHECK_CRC});
     cr_expect_eq(error_of(&client, &made), SLUICE_BROKER_CORRUPT_MESSAGE);
     client_deinit(&client);
 }
@@ -197,12 +197,12 @@ Test(broker_rules, acks_are_minus_one_zero_or_one) {
     struct sample sample = NO_PRODUCER;
     struct made made = batch_make(sample);
     for (int16_t acks = -3; acks <= 3; acks++) {
-        struct answered answered =
-            client_produce_bytes(&client, 1, 0, acks, made.bytes, made.size);
+        struct answered answered = client_produce_bytes(&client, 1, 0, acks, made.bytes, made.size);
         bool allowed = acks >= -1 && acks <= 1;
         cr_expect_eq(answered.verdict, acks == 0 ? BROKER_SILENT : BROKER_ANSWERED);
-        cr_expect_eq(answered.error_code,
-                     acks == 0 ? -1000 : allowed ? SLUICE_OK : SLUICE_BROKER_INVALID_REQUIRED_ACKS);
+        cr_expect_eq(answered.error_code, acks == 0 ? -1000
+                                          : allowed ? SLUICE_OK
+                                                    : SLUICE_BROKER_INVALID_REQUIRED_ACKS);
     }
     cr_expect_eq(client_partition(&client, 0)->log.next_offset, 3);
     client_deinit(&client);

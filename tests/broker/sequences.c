@@ -128,7 +128,7 @@ Test(broker_sequences, state_is_kept_by_partition_and_by_producer) {
     client_deinit(&client);
 }
 
-/* ---- restarts ---------------------------------------------------------------------------------- */
+/* ---- restarts -------------------------------------------------------------------------------- */
 
 static struct client restarted_after(int32_t batches, sluice_broker_keep keep) {
     struct client client = client_of(0);

@@ -114,8 +114,8 @@ Test(broker_simulated, pipelined_requests_are_answered_in_order) {
     place_open(&place, 1, 1);
     struct visitor *visitor = visit(&place, 1);
     for (int i = 0; i < 20; i++) {
-        send_batch(&place, visitor, (struct sample){.count = 2, .producer_id = 7,
-                                                    .sequence = i * 2});
+        send_batch(&place, visitor,
+                   (struct sample){.count = 2, .producer_id = 7, .sequence = i * 2});
     }
     run_for(&place, 2000);
     cr_expect_eq(visitor_frames(visitor), 20);

@@ -13,8 +13,7 @@ static void end(struct visitor *visitor, int64_t result) {
 static void connect_on(struct visitor *visitor) {
     if (!visitor->asked) {
         visitor->asked = true;
-        int result =
-            rt_socket_connect(visitor->actor.world, &visitor->socket, &visitor->address);
+        int result = rt_socket_connect(visitor->actor.world, &visitor->socket, &visitor->address);
         cr_assert_eq(result, 0);
     }
     int result = rt_socket_connected(visitor->actor.world, &visitor->socket);
@@ -27,8 +26,7 @@ static void connect_on(struct visitor *visitor) {
 static void write_on(struct visitor *visitor) {
     while (!visitor->ended && visitor->sent < visitor->out_size) {
         struct rt_slice slice = {visitor->out + visitor->sent, visitor->out_size - visitor->sent};
-        int64_t result =
-            rt_socket_write(visitor->actor.world, &visitor->socket, &slice, 1);
+        int64_t result = rt_socket_write(visitor->actor.world, &visitor->socket, &slice, 1);
         if (result == RT_IO_AGAIN) {
             return;
         }

@@ -9,10 +9,10 @@ struct visitor {
     struct rt_actor actor;
     struct rt_socket socket;
     struct rt_address address;
-    bool asked;     /* to connect */
+    bool asked; /* to connect */
     bool connected;
-    bool ended;     /* by the other side, or refused */
-    int error;      /* -errno, 0 for an orderly end */
+    bool ended; /* by the other side, or refused */
+    int error;  /* -errno, 0 for an orderly end */
     bool leaving;
     bool gone;
     uint8_t out[1 << 16]; /* sent .. out_size is to be written */
