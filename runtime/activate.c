@@ -3,8 +3,9 @@
  * The activation protocol. Every change of the word is a read-modify-write, so its modification
  * order is one chain and each step below sees the step before it:
  *
- *   claim    exchange(RUN), acquire: pairs with the sender's fetch_or (release) in rt_mark. What was
- *            pushed before that fetch_or is seen by the drain, because NOTIFIED is cleared first.
+ *   claim    exchange(RUN), acquire: pairs with the sender's fetch_or (release) in rt_mark. What
+ *            was pushed before that fetch_or is seen by the drain, because NOTIFIED is cleared
+ *            first.
  *   release  CAS RUN -> 0, release: pairs with the acquire of the next claim, maybe elsewhere.
  *            A sender's fetch_or is before it (the CAS fails, we queue again) or after it (it sees
  *            IDLE and submits): no wake-up is lost between them.

@@ -14,8 +14,8 @@ void rt_actor_start(struct rt_actor *actor, const struct rt_actor_kind *kind,
     actor->queue_next = NULL;
     actor->timers = NULL;
     /* Relaxed: only counts. The actor itself is handed on by whatever makes it known to others. */
-    actor->id = (uint32_t)atomic_fetch_add_explicit(&world->actors_started, 1,
-                                                    memory_order_relaxed);
+    actor->id =
+        (uint32_t)atomic_fetch_add_explicit(&world->actors_started, 1, memory_order_relaxed);
 }
 
 void rt_submit(struct rt_actor *actor) {

@@ -38,9 +38,9 @@ struct rt_timer;
 /* What one activation knows. */
 struct rt_turn {
     struct rt_world *world;
-    uint64_t now_ns;   /* monotonic, read once per activation */
-    uint32_t budget;   /* messages to handle at most, then answer RT_AGAIN */
-    uint32_t worker;   /* index of the worker */
+    uint64_t now_ns; /* monotonic, read once per activation */
+    uint32_t budget; /* messages to handle at most, then answer RT_AGAIN */
+    uint32_t worker; /* index of the worker */
 };
 
 enum rt_verdict {
@@ -82,8 +82,8 @@ void rt_submit(struct rt_actor *actor); /* executor's door; called by rt_notify 
 
 /* Raises marks and wakes the actor. Publishes everything written before (release). */
 static inline void rt_mark(struct rt_actor *actor, uint32_t marks) {
-    uint32_t old = atomic_fetch_or_explicit(&actor->word, marks | RT_NOTIFIED,
-                                            memory_order_acq_rel);
+    uint32_t old =
+        atomic_fetch_or_explicit(&actor->word, marks | RT_NOTIFIED, memory_order_acq_rel);
     if ((old & (RT_RUN | RT_NOTIFIED)) == 0) {
         rt_submit(actor);
     }

@@ -6,7 +6,7 @@
 __attribute__((noreturn, cold)) void rt_assert_failed(const char *expression, const char *file,
                                                       int line, const char *function);
 
-#define RT_ASSERT(expression)                                                                  \
+#define RT_ASSERT(expression)                                                                      \
     ((expression) ? (void)0 : rt_assert_failed(#expression, __FILE__, __LINE__, __func__))
 
 #endif

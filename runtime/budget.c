@@ -84,8 +84,8 @@ static void call_back_credit(struct rt_budget *budget) {
 /* The thread's own credit does not do. */
 static bool take_slowly(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
     int64_t lump = budget->lump;
-    if (bytes < lump && atomic_load_explicit(&budget->available, memory_order_relaxed) >
-                            budget->limit / 4) {
+    if (bytes < lump &&
+        atomic_load_explicit(&budget->available, memory_order_relaxed) > budget->limit / 4) {
         int64_t got = take_available(budget, bytes, bytes + lump);
         if (got > 0) {
             atomic_fetch_add_explicit(&credit->bytes, got - bytes, memory_order_acq_rel);

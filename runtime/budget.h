@@ -17,16 +17,16 @@
 
 #include "runtime/world.h"
 
-struct rt_credit {              /* one per writing thread, cache-line sized */
-    _Atomic int64_t bytes;      /* owner takes, anybody may call back */
-    struct rt_credit *next;     /* in the budget's list, set once */
+struct rt_credit {          /* one per writing thread, cache-line sized */
+    _Atomic int64_t bytes;  /* owner takes, anybody may call back */
+    struct rt_credit *next; /* in the budget's list, set once */
     char pad[48];
 };
 
 struct rt_budget {
     struct rt_world *world;
     int64_t limit;
-    int64_t lump;                        /* how much credit a thread fetches at once */
+    int64_t lump; /* how much credit a thread fetches at once */
     _Atomic int64_t available;
     _Atomic(struct rt_credit *) credits; /* push only, freed by their owner after deinit */
     _Atomic uint32_t changed;            /* bumped when bytes come back and somebody waits */

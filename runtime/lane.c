@@ -12,7 +12,7 @@
 
 enum { CACHE_LINE_BYTES = 64 };
 
-/* ---- unbounded --------------------------------------------------------------------------------- */
+/* ---- unbounded ------------------------------------------------------------------------------- */
 
 void rt_lane_unbounded_init(struct rt_lane_unbounded *lane) {
     __cds_wfcq_init(&lane->head, &lane->tail);
@@ -36,7 +36,7 @@ enum rt_take rt_lane_unbounded_take(struct rt_lane_unbounded *lane, struct rt_no
     return RT_TAKEN;
 }
 
-/* ---- rings ------------------------------------------------------------------------------------- */
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 static ck_ring_buffer_t *ring_slots(const struct rt_lane_ring *lane) {
     return (ck_ring_buffer_t *)(void *)(lane->ring + 1);
@@ -53,8 +53,8 @@ bool rt_lane_ring_init(struct rt_lane_ring *lane, struct rt_world *world, uint32
     while (slots - 1 < bound) { /* one slot of a ck_ring is never used */
         slots *= 2;
     }
-    lane->bytes = CACHE_LINE_BYTES + sizeof(void *) + sizeof(ck_ring_t) +
-                  slots * sizeof(ck_ring_buffer_t);
+    lane->bytes =
+        CACHE_LINE_BYTES + sizeof(void *) + sizeof(ck_ring_t) + slots * sizeof(ck_ring_buffer_t);
     void *memory = rt_acquire(world, lane->bytes);
     if (memory == NULL) {
         *lane = (struct rt_lane_ring){0};

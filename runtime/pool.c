@@ -41,13 +41,13 @@ struct rt_pool {
     struct ring rings[RT_POOL_CLASSES];
 };
 
-static size_t class_bytes(size_t class) {
-    return (size_t)RT_POOL_SMALLEST << class;
+static size_t class_bytes(size_t size_class) {
+    return (size_t)RT_POOL_SMALLEST << size_class;
 }
 
-static size_t cells_of(size_t class, size_t keep_bytes) {
+static size_t cells_of(size_t size_class, size_t keep_bytes) {
     size_t cells = CELLS_MIN;
-    while (cells < CELLS_MAX && cells * class_bytes(class) < keep_bytes) {
+    while (cells < CELLS_MAX && cells * class_bytes(size_class) < keep_bytes) {
         cells *= 2;
     }
     return cells;
@@ -69,8 +69,8 @@ static bool ring_put(struct ring *ring, void *buffer) {
     uint64_t position = atomic_load_explicit(&ring->put_position, memory_order_relaxed);
     for (;;) {
         struct cell *cell = &ring->cells[position & ring->mask];
-        int64_t ahead = (int64_t)(atomic_load_explicit(&cell->turn, memory_order_acquire) -
-                                  position);
+        int64_t ahead =
+            (int64_t)(atomic_load_explicit(&cell->turn, memory_order_acquire) - position);
         if (ahead < 0) {
             return false;
         }
@@ -91,8 +91,8 @@ static void *ring_get(struct ring *ring) {
     uint64_t position = atomic_load_explicit(&ring->get_position, memory_order_relaxed);
     for (;;) {
         struct cell *cell = &ring->cells[position & ring->mask];
-        int64_t ahead = (int64_t)(atomic_load_explicit(&cell->turn, memory_order_acquire) -
-                                  (position + 1));
+        int64_t ahead =
+            (int64_t)(atomic_load_explicit(&cell->turn, memory_order_acquire) - (position + 1));
         if (ahead < 0) {
             return NULL;
         }
@@ -110,8 +110,8 @@ static void *ring_get(struct ring *ring) {
 
 struct rt_pool *rt_pool_create(struct rt_world *world, size_t keep_bytes) {
     size_t bytes = CACHE_LINE_BYTES + sizeof(struct rt_pool);
-    for (size_t class = 0; class < RT_POOL_CLASSES; class++) {
-        bytes += cells_of(class, keep_bytes) * sizeof(struct cell);
+    for (size_t size_class = 0; size_class < RT_POOL_CLASSES; size_class++) {
+        bytes += cells_of(size_class, keep_bytes) * sizeof(struct cell);
     }
     char *memory = rt_acquire(world, bytes);
     if (memory == NULL) {
@@ -125,9 +125,9 @@ struct rt_pool *rt_pool_create(struct rt_world *world, size_t keep_bytes) {
     pool->memory_bytes = bytes;
     pool->keep_bytes = keep_bytes;
     struct cell *cells = (struct cell *)(void *)(pool + 1);
-    for (size_t class = 0; class < RT_POOL_CLASSES; class++) {
-        size_t count = cells_of(class, keep_bytes);
-        ring_init(&pool->rings[class], cells, count);
+    for (size_t size_class = 0; size_class < RT_POOL_CLASSES; size_class++) {
+        size_t count = cells_of(size_class, keep_bytes);
+        ring_init(&pool->rings[size_class], cells, count);
         cells += count;
     }
     return pool;
@@ -138,20 +138,20 @@ void rt_pool_destroy(struct rt_pool *pool) {
         return;
     }
     RT_ASSERT(rt_pool_taken(pool) == 0);
-    for (size_t class = 0; class < RT_POOL_CLASSES; class++) {
-        for (void *buffer; (buffer = ring_get(&pool->rings[class])) != NULL;) {
-            rt_release(pool->world, buffer, class_bytes(class));
+    for (size_t size_class = 0; size_class < RT_POOL_CLASSES; size_class++) {
+        for (void *buffer; (buffer = ring_get(&pool->rings[size_class])) != NULL;) {
+            rt_release(pool->world, buffer, class_bytes(size_class));
         }
     }
     rt_release(pool->world, pool->memory, pool->memory_bytes);
 }
 
 static size_t class_for(size_t size) {
-    size_t class = 0;
-    while (class_bytes(class) < size) {
-        class++;
+    size_t size_class = 0;
+    while (class_bytes(size_class) < size) {
+        size_class++;
     }
-    return class;
+    return size_class;
 }
 
 void *rt_pool_take(struct rt_pool *pool, size_t size, size_t *capacity) {
@@ -160,9 +160,9 @@ void *rt_pool_take(struct rt_pool *pool, size_t size, size_t *capacity) {
         *capacity = size;
         buffer = rt_acquire(pool->world, size);
     } else {
-        size_t class = class_for(size);
-        *capacity = class_bytes(class);
-        buffer = ring_get(&pool->rings[class]);
+        size_t size_class = class_for(size);
+        *capacity = class_bytes(size_class);
+        buffer = ring_get(&pool->rings[size_class]);
         if (buffer != NULL) {
             atomic_fetch_sub_explicit(&pool->kept_bytes, *capacity, memory_order_relaxed);
         } else {

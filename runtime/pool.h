@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Buffer pools: memory in a few size classes, kept for reuse. Any thread may take and give; no lock,
- * no wait. What is free is bounded and goes back to the world beyond that.
+ * Buffer pools: memory in a few size classes, kept for reuse. Any thread may take and give; no
+ * lock, no wait. What is free is bounded and goes back to the world beyond that.
  */
 #ifndef RT_POOL_H
 #define RT_POOL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What ThreadSanitizer has to be told, because it cannot see grace periods inside liburcu: a release
- * here happens before an acquire of the same address there. Nothing at all in other builds.
+ * What ThreadSanitizer has to be told, because it cannot see grace periods inside liburcu: a
+ * release here happens before an acquire of the same address there. Nothing in other builds.
  */
 #ifndef RT_SANITIZE_H
 #define RT_SANITIZE_H

@@ -6,10 +6,10 @@
 #include "runtime/world.h"
 
 struct rt_threads_options {
-    unsigned workers;                /* 0: the number of cores, at most 4 */
+    unsigned workers;                              /* 0: the number of cores, at most 4 */
     void (*thread_end)(void *slot, void *context); /* an application thread with a slot ended */
     void *context;
-    const char *name;                /* prefix of thread names, at most 10 characters */
+    const char *name; /* prefix of thread names, at most 10 characters */
 };
 
 /* Starts the workers, which block all signals. NULL and *error = errno when they cannot start. */

@@ -37,7 +37,7 @@ enum {
 
 struct threads;
 
-/* ---- threads_runq.c ---------------------------------------------------------------------------- */
+/* ---- threads_runq.c -------------------------------------------------------------------------- */
 
 /* A worker's own queue: the owner pushes, the owner and thieves take, first in first out. */
 struct runq_ring {
@@ -70,7 +70,7 @@ struct rt_actor *runq_shared_pop(struct runq_shared *queue);
 /* Moves up to `most` actors into the ring. */
 void runq_shared_refill(struct runq_shared *queue, struct runq_ring *ring, uint64_t most);
 
-/* ---- threads_worker.c -------------------------------------------------------------------------- */
+/* ---- threads_worker.c ------------------------------------------------------------------------ */
 
 struct worker {
     /* Its own. */
@@ -78,11 +78,11 @@ struct worker {
     struct runq_ring ring;
     pthread_t thread;
     uint32_t index;
-    uint32_t tick;          /* activations */
+    uint32_t tick;              /* activations */
     uint32_t outside_countdown; /* activations until it looks at what waits outside */
-    bool searching;         /* counted in `idle` as searching */
-    bool away;              /* counted in `idle` as away: a long slice, or user code */
-    uint64_t now_ns;        /* of the last look at the clock */
+    bool searching;             /* counted in `idle` as searching */
+    bool away;                  /* counted in `idle` as away: a long slice, or user code */
+    uint64_t now_ns;            /* of the last look at the clock */
     /* Who wakes it. */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t sleep; /* enum sleep_state; the futex */
 };
@@ -90,10 +90,12 @@ struct worker {
 void *worker_main(void *argument);
 void worker_submit(struct rt_world *world, struct rt_actor *actor);
 void worker_user_code(struct rt_world *world, bool inside);
+/* While this worker runs something, another actor or job waits that it can see. */
+bool worker_leaves_work(struct worker *worker);
 /* Something to run is in sight, or a timer to look at. */
 bool worker_sees_work(struct worker *worker);
 
-/* ---- threads_park.c ---------------------------------------------------------------------------- */
+/* ---- threads_park.c -------------------------------------------------------------------------- */
 
 /* The word `idle`: bit per parked worker, number of searching ones, number of those away. */
 #define IDLE_PARKED(index) (UINT64_C(1) << (index))
@@ -121,7 +123,7 @@ void park_wake_another(struct threads *threads);
 void park_step_away(struct worker *worker, bool away);
 void park_wake_all(struct threads *threads);
 
-/* ---- threads_poller.c -------------------------------------------------------------------------- */
+/* ---- threads_poller.c ------------------------------------------------------------------------ */
 
 enum { POLLER_CHUNKS = 16, POLLER_CHUNK_SLOTS = 64 };
 
@@ -136,7 +138,7 @@ struct poller_slot {
 
 struct poller {
     int epoll;
-    int wake; /* eventfd, edge-triggered, never read */
+    int wake;                                         /* eventfd, edge-triggered, never read */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t token; /* 1 + index of the worker that polls */
     _Atomic uint64_t last_ns;                         /* of the last poll */
     _Atomic uint64_t sleep_until_ns;                  /* 0 when nobody sleeps in epoll */
@@ -157,7 +159,7 @@ void poller_drop_token(struct worker *worker);
 void poller_wait(struct worker *worker, uint64_t timeout_ns);
 void poller_interrupt(struct poller *poller);
 
-/* ---- threads_wheel.c, threads_timer.c ---------------------------------------------------------- */
+/* ---- threads_wheel.c, threads_timer.c -------------------------------------------------------- */
 
 enum { WHEEL_LEVELS = 8, WHEEL_SLOTS = 64 };
 
@@ -180,8 +182,8 @@ uint64_t wheel_next_ns(struct wheel *wheel, uint64_t now_ns);
 struct timers {
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t lock; /* try only; guards the wheel */
     _Atomic uint64_t next_ns;                        /* when the wheel wants to be looked at */
-    alignas(CACHE_LINE_BYTES) _Atomic(struct rt_timer *) inbox;  /* armed earlier than they sit */
-    _Atomic(struct rt_actor *) ended;                /* actors whose timers are to be let go of */
+    alignas(CACHE_LINE_BYTES) _Atomic(struct rt_timer *) inbox; /* armed earlier than they sit */
+    _Atomic(struct rt_actor *) ended; /* actors whose timers are to be let go of */
     struct wheel wheel;
 };
 
@@ -196,7 +198,7 @@ bool timers_run(struct threads *threads, uint64_t now_ns);
 /* The actor has ended: takes its timers out of the wheel, then hands it to reclaim_actor. */
 void timers_let_go(struct threads *threads, struct rt_actor *actor);
 
-/* ---- threads_reclaim.c ------------------------------------------------------------------------- */
+/* ---- threads_reclaim.c ----------------------------------------------------------------------- */
 
 struct reclaim {
     pthread_t thread;
@@ -217,7 +219,7 @@ void reclaim_quiescent(struct threads *threads);
 void reclaim_online(struct threads *threads);
 void reclaim_offline(struct threads *threads);
 
-/* ---- threads_lookup.c -------------------------------------------------------------------------- */
+/* ---- threads_lookup.c ------------------------------------------------------------------------ */
 
 struct lookups; /* outlives the world while a lookup hangs */
 
@@ -229,7 +231,7 @@ bool lookups_finish(struct rt_world *world, struct rt_lookup *lookup,
                     struct rt_lookup_answer *answer);
 void lookups_abandon(struct rt_world *world, struct rt_lookup *lookup);
 
-/* ---- threads_slot.c ---------------------------------------------------------------------------- */
+/* ---- threads_slot.c -------------------------------------------------------------------------- */
 
 struct thread_slots;
 
@@ -237,7 +239,7 @@ struct thread_slots *thread_slots_create(const struct rt_threads_options *option
 void thread_slots_destroy(struct thread_slots *slots);
 void **thread_slots_own(struct rt_world *world);
 
-/* ---- threads_socket.c -------------------------------------------------------------------------- */
+/* ---- threads_socket.c ------------------------------------------------------------------------ */
 
 int sockets_connect(struct rt_world *world, struct rt_socket *socket,
                     const struct rt_address *address);
@@ -249,7 +251,7 @@ int64_t sockets_write(struct rt_world *world, struct rt_socket *socket,
                       const struct rt_slice *slices, size_t count);
 void sockets_close(struct rt_world *world, struct rt_socket *socket);
 
-/* ---- threads_system.c -------------------------------------------------------------------------- */
+/* ---- threads_system.c ------------------------------------------------------------------------ */
 
 /* Set on, and cleared by, the descriptor that an application sleeps on. */
 struct signal_line {
@@ -274,10 +276,10 @@ void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);
 bool system_forked(struct rt_world *world);
 /* Starts a thread that blocks all signals, named `name`-`suffix`. 0 or errno. */
-int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument,
-                        const char *name, const char *suffix);
+int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument, const char *name,
+                        const char *suffix);
 
-/* ---- threads.c --------------------------------------------------------------------------------- */
+/* ---- threads.c ------------------------------------------------------------------------------- */
 
 enum { NAME_BYTES = 16 }; /* what Linux keeps of a thread's name */
 

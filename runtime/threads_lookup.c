@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names are looked up by one helper thread, started when the first name comes; literal addresses are
- * answered at once. getaddrinfo can hang for minutes: so a lookup owns its memory, and the helper
- * outlives the world when it has to, touching nothing of it any more.
+ * Names are looked up by one helper thread, started when the first name comes; literal addresses
+ * are answered at once. getaddrinfo can hang for minutes: so a lookup owns its memory, and the
+ * helper outlives the world when it has to, touching nothing of it any more.
  *
  *   PENDING -> DONE       the helper, which then marks the actor
  *   PENDING -> ABANDONED  the actor; the helper frees the lookup
  *   DONE                  the actor frees it, by finish or abandon
  *
- * The helper is a reader (liburcu) while it marks: the actor may end at that moment, but is not gone
- * before the mark is made.
+ * The helper is a reader (liburcu) while it marks: the actor may end at that moment, but is not
+ * gone before the mark is made.
  *
  * | who may call           | from where                            |
  * | start, finish, abandon | an activation of the lookup's actor   |
@@ -41,7 +41,7 @@ struct rt_lookup {
 };
 
 struct lookups {
-    _Atomic uint32_t holders; /* the world and the helper; the last one frees */
+    _Atomic uint32_t holders;          /* the world and the helper; the last one frees */
     _Atomic(struct rt_lookup *) inbox; /* stack, taken as a whole */
     _Atomic uint32_t asleep;           /* the futex; 1: the helper sleeps */
     _Atomic bool started;
@@ -51,7 +51,7 @@ struct lookups {
     char name[NAME_BYTES];
 };
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void add_address(struct rt_lookup *lookup, uint8_t family, const void *ip) {
     struct rt_lookup_answer *answer = &lookup->answer;
@@ -109,7 +109,7 @@ static void complete(struct rt_lookup *lookup) {
     }
 }
 
-/* ---- the helper -------------------------------------------------------------------------------- */
+/* ---- the helper ------------------------------------------------------------------------------ */
 
 static void release(struct lookups *lookups) {
     if (atomic_fetch_sub(&lookups->holders, 1) == 1) {
@@ -210,7 +210,7 @@ static void push(struct lookups *lookups, struct rt_lookup *lookup) {
     }
 }
 
-/* ---- the world --------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 struct lookups *lookups_create(const char *name) {
     struct lookups *lookups = calloc(1, sizeof *lookups);

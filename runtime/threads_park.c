@@ -39,7 +39,7 @@ static unsigned present(const struct threads *threads, uint64_t idle) {
     return threads->world.workers - parked - away;
 }
 
-/* ---- waking ------------------------------------------------------------------------------------ */
+/* ---- waking ---------------------------------------------------------------------------------- */
 
 static void unpark(struct worker *worker) {
     uint32_t before = atomic_exchange(&worker->sleep, SLEEP_NOTIFIED);
@@ -82,7 +82,7 @@ void park_wake_all(struct threads *threads) {
     }
 }
 
-/* ---- the worker's own changes ------------------------------------------------------------------ */
+/* ---- the worker's own changes ---------------------------------------------------------------- */
 
 void park_found_work(struct worker *worker) {
     if (!worker->searching) {
@@ -92,8 +92,7 @@ void park_found_work(struct worker *worker) {
     struct threads *threads = worker->threads;
     atomic_fetch_sub(&threads->idle, IDLE_SEARCHING);
     /* Submitters that saw us searching woke nobody: look for them. Pairs: park_wake_another. */
-    if (runq_ring_count(&worker->ring) > 0 || !runq_shared_empty(&threads->actors) ||
-        !runq_shared_empty(&threads->jobs)) {
+    if (worker_leaves_work(worker)) {
         park_wake_another(threads);
     }
 }
@@ -111,7 +110,7 @@ void park_step_away(struct worker *worker, bool away) {
     uint64_t idle = atomic_fetch_add(&threads->idle, IDLE_AWAY);
     /* What waits for us, and epoll when nobody sleeps in it, become somebody else's. */
     if (is_parked(idle) &&
-        (runq_ring_count(&worker->ring) > 0 || !runq_shared_empty(&threads->actors) ||
+        (worker_leaves_work(worker) ||
          atomic_load_explicit(&threads->poller.token, memory_order_relaxed) == 0)) {
         park_wake_another(threads);
     }
@@ -134,10 +133,10 @@ static bool is_announced(const struct worker *worker) {
     return (atomic_load(&worker->threads->idle) & IDLE_PARKED(worker->index)) != 0;
 }
 
-/* ---- sleeping ---------------------------------------------------------------------------------- */
+/* ---- sleeping -------------------------------------------------------------------------------- */
 
-/* False when a waker was faster. A notice that is left from an earlier wake-up is dropped: while our
- * bit is set nobody has claimed us, and whoever takes it later will say so again. */
+/* False when a waker was faster. A notice that is left from an earlier wake-up is dropped: while
+ * our bit is set nobody has claimed us, and whoever takes it later will say so again. */
 static bool fall_asleep(struct worker *worker, enum sleep_state how) {
     uint32_t seen = SLEEP_AWAKE;
     while (!atomic_compare_exchange_strong(&worker->sleep, &seen, (uint32_t)how)) {
@@ -167,8 +166,8 @@ static void sleep_on_futex(struct worker *worker) {
     count_wakeup(worker);
 }
 
-/* Publishes until when we sleep, so that whoever finds an earlier deadline interrupts us. Both sides
- * store, then load the other's word: pairs with timers_run. */
+/* Publishes until when we sleep, so that whoever finds an earlier deadline interrupts us. Both
+ * sides store, then load the other's word: pairs with timers_run. */
 static uint64_t publish_sleep(struct threads *threads) {
     uint64_t next_ns = atomic_load(&threads->timers.next_ns);
     for (;;) {

@@ -58,7 +58,7 @@ void poller_deinit(struct poller *poller) {
     }
 }
 
-/* ---- slots ------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 /* Chunk n holds the indexes from 64 * (2^n - 1) on. */
 static unsigned chunk_of(uint32_t index, uint32_t *offset) {
@@ -89,8 +89,8 @@ static struct poller_slot *get_free(struct poller *poller) {
         struct poller_slot *slot = slot_at(poller, (uint32_t)seen - 1);
         uint64_t next = (((seen >> 32) + 1) << 32) |
                         atomic_load_explicit(&slot->next_free, memory_order_relaxed);
-        if (atomic_compare_exchange_weak_explicit(&poller->free, &seen, next,
-                                                  memory_order_acquire, memory_order_acquire)) {
+        if (atomic_compare_exchange_weak_explicit(&poller->free, &seen, next, memory_order_acquire,
+                                                  memory_order_acquire)) {
             return slot;
         }
     }
@@ -130,7 +130,7 @@ static struct poller_slot *new_slot(struct poller *poller) {
     return slot;
 }
 
-/* ---- sockets ----------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static void open_slot(struct poller_slot *slot, struct rt_socket *socket) {
     atomic_store_explicit(&slot->actor, socket->actor, memory_order_relaxed);
@@ -175,8 +175,7 @@ int poller_add(struct poller *poller, struct rt_socket *socket, int descriptor) 
 
 void poller_remove(struct poller *poller, struct rt_socket *socket) {
     struct poller_slot *slot = socket->executor;
-    RT_ASSERT(atomic_load_explicit(&slot->generation, memory_order_relaxed) ==
-              socket->generation);
+    RT_ASSERT(atomic_load_explicit(&slot->generation, memory_order_relaxed) == socket->generation);
     close_slot(poller, slot);
     /* By hand: closing alone leaves it in epoll while a forked child has the descriptor, too. */
     (void)epoll_ctl(poller->epoll, EPOLL_CTL_DEL, socket->handle, NULL);
@@ -184,7 +183,7 @@ void poller_remove(struct poller *poller, struct rt_socket *socket) {
     atomic_fetch_sub_explicit(&poller->open, 1, memory_order_relaxed);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 bool poller_try_token(struct worker *worker) {
     uint32_t nobody = 0;
@@ -228,7 +227,8 @@ static int wait_events(struct poller *poller, struct epoll_event *events, uint64
         .tv_nsec = (long)(timeout_ns % 1000000000),
     };
     int count = epoll_pwait2(poller->epoll, events, EVENTS_MAX, &timeout, NULL);
-    if (count < 0 && errno == ENOSYS) { /* before Linux 5.11: whole milliseconds, not early */
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) {
+        /* Before Linux 5.11, or in a sandbox that is older: whole milliseconds, not early. */
         uint64_t timeout_ms = timeout_ns / 1000000 + 1;
         count = epoll_wait(poller->epoll, events, EVENTS_MAX,
                            timeout_ms > 1000000 ? 1000000 : (int)timeout_ms);

@@ -23,7 +23,7 @@
 #include "runtime/assert.h"
 #include "runtime/sanitize.h"
 
-/* ---- readers ----------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------------------- */
 
 void reclaim_quiescent(struct threads *threads) {
     RT_HAPPENS_BEFORE(&threads->reclaim);
@@ -40,7 +40,7 @@ void reclaim_online(struct threads *threads) {
     rcu_thread_online();
 }
 
-/* ---- handing over ------------------------------------------------------------------------------ */
+/* ---- handing over ---------------------------------------------------------------------------- */
 
 static void wake(struct reclaim *reclaim) {
     if (atomic_load(&reclaim->asleep) != 0 && atomic_exchange(&reclaim->asleep, 0) != 0) {
@@ -69,7 +69,7 @@ void reclaim_retire(struct rt_world *world, struct rt_retired *retired) {
     wake(reclaim);
 }
 
-/* ---- the helper -------------------------------------------------------------------------------- */
+/* ---- the helper ------------------------------------------------------------------------------ */
 
 /* Stacks come newest first; things are finished in the order in which they came. */
 static struct rt_actor *reverse_ended(struct rt_actor *actor) {

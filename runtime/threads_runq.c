@@ -10,13 +10,14 @@
  *            tail   release store by the owner, acquire load by thieves: publishes the slots.
  *   shared   one for actors, one for jobs. Wait-free to push: exchange the tail, then link from the
  *            one before. Taking is for one thread at a time, by try-lock: nobody waits for it.
- *            The exchange is sequentially consistent: pairs with the parker's look (threads_park.c).
+ *            The exchange is sequentially consistent: pairs with the parker's look, see
+ *            threads_park.c.
  */
 #include "runtime/threads_internal.h"
 
 #include "runtime/assert.h"
 
-/* ---- ring -------------------------------------------------------------------------------------- */
+/* ---- ring ------------------------------------------------------------------------------------ */
 
 static _Atomic(struct rt_actor *) *slot_at(struct runq_ring *ring, uint64_t position) {
     return &ring->slots[position % RUNQ_RING_SLOTS];
@@ -58,8 +59,8 @@ struct rt_actor *runq_ring_pop(struct runq_ring *ring) {
 
 bool runq_ring_steal(struct runq_ring *own, struct runq_ring *victim) {
     uint64_t end = atomic_load_explicit(&own->tail, memory_order_relaxed);
-    uint64_t room = RUNQ_RING_SLOTS - (end - atomic_load_explicit(&own->head,
-                                                                  memory_order_acquire));
+    uint64_t room =
+        RUNQ_RING_SLOTS - (end - atomic_load_explicit(&own->head, memory_order_acquire));
     for (;;) {
         uint64_t head = atomic_load_explicit(&victim->head, memory_order_acquire);
         uint64_t count = atomic_load_explicit(&victim->tail, memory_order_acquire) - head;
@@ -68,21 +69,20 @@ bool runq_ring_steal(struct runq_ring *own, struct runq_ring *victim) {
             return false; /* empty, or head and tail are not of one moment */
         }
         for (uint64_t i = 0; i < part; i++) {
-            atomic_store_explicit(slot_at(own, end + i),
-                                  atomic_load_explicit(slot_at(victim, head + i),
-                                                       memory_order_relaxed),
-                                  memory_order_relaxed);
+            atomic_store_explicit(
+                slot_at(own, end + i),
+                atomic_load_explicit(slot_at(victim, head + i), memory_order_relaxed),
+                memory_order_relaxed);
         }
         if (atomic_compare_exchange_strong_explicit(&victim->head, &head, head + part,
-                                                    memory_order_acq_rel,
-                                                    memory_order_relaxed)) {
+                                                    memory_order_acq_rel, memory_order_relaxed)) {
             atomic_store_explicit(&own->tail, end + part, memory_order_release);
             return true;
         }
     }
 }
 
-/* ---- shared ------------------------------------------------------------------------------------ */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 void runq_shared_init(struct runq_shared *queue) {
     atomic_init(&queue->stub.queue_next, NULL);

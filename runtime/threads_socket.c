@@ -44,8 +44,8 @@ static socklen_t endpoint_of(union endpoint *endpoint, const struct rt_address *
 }
 
 static int open_descriptor(const union endpoint *endpoint) {
-    int descriptor = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                            IPPROTO_TCP);
+    int descriptor =
+        socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     return descriptor < 0 ? -errno : descriptor;
 }
 

@@ -18,7 +18,7 @@
 
 enum { NS_PER_S = 1000000000, NS_PER_MS = 1000000, MS_PER_S = 1000 };
 
-/* ---- clock, memory, randomness ----------------------------------------------------------------- */
+/* ---- clock, memory, randomness --------------------------------------------------------------- */
 
 uint64_t system_now_ns(struct rt_world *world) {
     (void)world;
@@ -60,14 +60,14 @@ uint64_t system_seed(void) {
 /* SplitMix64 (Steele, Lea, Flood 2014): the state is a counter, so threads share it by one add. */
 uint64_t system_random(struct rt_world *world) {
     uint64_t step = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t z = atomic_fetch_add_explicit(&threads_of(world)->random, step,
-                                           memory_order_relaxed) + step;
+    uint64_t z =
+        atomic_fetch_add_explicit(&threads_of(world)->random, step, memory_order_relaxed) + step;
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
-/* ---- sleeping on a word ------------------------------------------------------------------------ */
+/* ---- sleeping on a word ---------------------------------------------------------------------- */
 
 static long futex(_Atomic uint32_t *word, int operation, uint32_t value,
                   const struct timespec *deadline) {
@@ -83,8 +83,8 @@ bool system_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
         .tv_nsec = (long)(deadline_ns % NS_PER_S),
     };
     /* The bitset form takes an absolute time of CLOCK_MONOTONIC. */
-    long result = futex(word, FUTEX_WAIT_BITSET, seen,
-                        deadline_ns == RT_FOREVER ? NULL : &deadline);
+    long result =
+        futex(word, FUTEX_WAIT_BITSET, seen, deadline_ns == RT_FOREVER ? NULL : &deadline);
     return result == 0 || errno != ETIMEDOUT;
 }
 
@@ -101,7 +101,7 @@ void system_wake_one(_Atomic uint32_t *word) {
     (void)futex(word, FUTEX_WAKE, 1, NULL);
 }
 
-/* ---- the signal descriptor --------------------------------------------------------------------- */
+/* ---- the signal descriptor ------------------------------------------------------------------- */
 
 static void raise_descriptor(int descriptor) {
     uint64_t one = 1;
@@ -158,7 +158,7 @@ void system_signal_set(struct rt_world *world, bool raised) {
     }
 }
 
-/* ---- fork -------------------------------------------------------------------------------------- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 /* How often this process is the child of a fork: process-wide by nature, written only in a child
  * that has one thread. */
@@ -183,10 +183,10 @@ bool system_forked(struct rt_world *world) {
            threads_of(world)->fork_generation;
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
-int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument,
-                        const char *name, const char *suffix) {
+int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument, const char *name,
+                        const char *suffix) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);

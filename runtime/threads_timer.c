@@ -11,11 +11,11 @@
  * | timers_let_go             | the worker that ran the actor's end, once        |
  * | timers_run                | any worker                                       |
  *
- * | atomic                | written by             | pairs with                                     |
- * | timer.deadline_ns     | actor; wheel when due  | scheduled_ns, see threads_wheel.c              |
- * | timer.state INBOX     | actor sets, wheel clears before it loads the deadline                    |
- * | timers.inbox, .ended  | push by CAS; exchange by the holder of the lock                          |
- * | timers.next_ns        | holder of the lock     | poller.sleep_until_ns, see publish_sleep       |
+ * | atomic               | written by            | pairs with                                 |
+ * | timer.deadline_ns    | actor; wheel when due | scheduled_ns, see threads_wheel.c          |
+ * | timer.state INBOX    | actor sets, wheel clears before it loads the deadline              |
+ * | timers.inbox, .ended | push by CAS; exchange by the holder of the lock                    |
+ * | timers.next_ns       | holder of the lock    | poller.sleep_until_ns, see publish_sleep   |
  */
 #include "runtime/assert.h"
 #include "runtime/threads_internal.h"
@@ -30,9 +30,18 @@ void timers_init(struct timers *timers, uint64_t now_ns) {
     wheel_init(&timers->wheel, now_ns);
 }
 
-/* ---- actors ------------------------------------------------------------------------------------ */
+/* ---- actors ---------------------------------------------------------------------------------- */
+
+static bool is_listed(const struct rt_timer *timer) {
+    const struct rt_timer *listed = timer->actor->timers;
+    while (listed != NULL && listed != timer) {
+        listed = listed->sibling;
+    }
+    return listed != NULL;
+}
 
 static void list(struct rt_timer *timer) {
+    RT_ASSERT(!is_listed(timer)); /* else it was initialised a second time */
     atomic_store_explicit(&timer->scheduled_ns, RT_FOREVER, memory_order_relaxed);
     timer->next = NULL;
     timer->previous = NULL;
@@ -80,7 +89,7 @@ void timers_let_go(struct threads *threads, struct rt_actor *actor) {
     (void)timers_run(threads, system_now_ns(&threads->world));
 }
 
-/* ---- the holder of the lock -------------------------------------------------------------------- */
+/* ---- the holder of the lock ------------------------------------------------------------------ */
 
 static void drain_inbox(struct timers *timers, uint64_t now_ns) {
     struct rt_timer *timer = atomic_exchange(&timers->inbox, NULL);

@@ -2,9 +2,9 @@
 /*
  * The timer wheel: eight levels of 64 slots. A tick is 2^16 ns (65.5 us); a slot of level n spans
  * 64^n ticks, so the eight levels span every 64-bit time. A timer sits at the level of the highest
- * six bits in which its tick differs from `elapsed`, and moves down as time comes near: at most once
- * a level, so its cost is constant. A tick is rounded up: no timer fires early, and none later than
- * a tick.
+ * six bits in which its tick differs from `elapsed`, and moves down as time comes near: at most
+ * once a level, so its cost is constant. A tick is rounded up: no timer fires early, and none later
+ * than a tick.
  *
  * Whoever holds the lock of threads_timer.c is alone here; only a timer's deadline is also written
  * by its actor, at any moment. scheduled_ns says where a timer sits, RT_FOREVER nowhere. On leaving
@@ -37,7 +37,7 @@ void wheel_init(struct wheel *wheel, uint64_t now_ns) {
     wheel->elapsed = now_ns >> TICK_BITS;
 }
 
-/* ---- lists ------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 static void link_timer(struct wheel *wheel, struct rt_timer *timer, uint64_t tick) {
     unsigned level = level_of(wheel, tick);
@@ -83,12 +83,12 @@ void wheel_remove(struct wheel *wheel, struct rt_timer *timer) {
     atomic_store(&timer->scheduled_ns, RT_FOREVER); /* pairs: timers_arm */
 }
 
-/* ---- placing ----------------------------------------------------------------------------------- */
+/* ---- placing --------------------------------------------------------------------------------- */
 
 void wheel_place(struct wheel *wheel, struct rt_timer *timer, uint64_t now_ns) {
     uint64_t deadline_ns = atomic_load(&timer->deadline_ns);
-    if (is_in(timer) && deadline_ns >= atomic_load_explicit(&timer->scheduled_ns,
-                                                            memory_order_relaxed)) {
+    if (is_in(timer) &&
+        deadline_ns >= atomic_load_explicit(&timer->scheduled_ns, memory_order_relaxed)) {
         return; /* moves when its place comes */
     }
     wheel_remove(wheel, timer);
@@ -165,8 +165,8 @@ static bool tidy_slot(struct wheel *wheel, uint32_t place, uint64_t now_ns, unsi
             wheel_place(wheel, timer, now_ns);
         }
         if (is_in(timer) && timer->place == place) { /* maybe again */
-            uint64_t tick = tick_of(atomic_load_explicit(&timer->scheduled_ns,
-                                                         memory_order_relaxed));
+            uint64_t tick =
+                tick_of(atomic_load_explicit(&timer->scheduled_ns, memory_order_relaxed));
             least = tick < least ? tick : least;
         }
         timer = next;

@@ -2,10 +2,10 @@
 /*
  * The worker: take an actor, activate it, look around, and park when nothing is in sight.
  *
- * Order of taking: own ring, what was submitted from outside, another worker's ring, jobs. What waits
- * outside joins the ring whenever those that were in it have run once, and a ring that is half full
- * sends actors outside while others wait there: so all take turns. Every 16th activation is a job's,
- * if there is one.
+ * Order of taking: own ring, what was submitted from outside, another worker's ring, jobs. What
+ * waits outside joins the ring whenever those that were in it have run once, and a ring that is
+ * half full sends actors outside while others wait there: so all take turns. Every 16th activation
+ * is a job's, if there is one.
  *
  * | who may call     | from where                                                        |
  * | worker_submit    | any thread; a worker's own ring only from that worker             |
@@ -24,7 +24,7 @@ enum { JOB_INTERVAL = 16, OUTSIDE_INTERVAL_MAX = 61, RING_HALF_ACTORS = RUNQ_RIN
 /* Which worker this thread is; NULL on all other threads. */
 static _Thread_local struct worker *current __attribute__((tls_model("initial-exec")));
 
-/* ---- taking ------------------------------------------------------------------------------------ */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static struct rt_actor *steal(struct worker *worker) {
     struct threads *threads = worker->threads;
@@ -71,7 +71,7 @@ static struct rt_actor *next_actor(struct worker *worker) {
     return actor;
 }
 
-static bool others_wait(struct worker *worker) {
+bool worker_leaves_work(struct worker *worker) {
     struct threads *threads = worker->threads;
     return runq_ring_count(&worker->ring) > 0 || !runq_shared_empty(&threads->actors) ||
            !runq_shared_empty(&threads->jobs);
@@ -79,7 +79,8 @@ static bool others_wait(struct worker *worker) {
 
 bool worker_sees_work(struct worker *worker) {
     struct threads *threads = worker->threads;
-    if (others_wait(worker) || timers_pending(&threads->timers, system_now_ns(&threads->world))) {
+    if (worker_leaves_work(worker) ||
+        timers_pending(&threads->timers, system_now_ns(&threads->world))) {
         return true;
     }
     for (unsigned i = 0; i < threads->world.workers; i++) {
@@ -90,7 +91,7 @@ bool worker_sees_work(struct worker *worker) {
     return false;
 }
 
-/* ---- submitting -------------------------------------------------------------------------------- */
+/* ---- submitting ------------------------------------------------------------------------------ */
 
 static void queue(struct worker *worker, struct rt_actor *actor) {
     struct threads *threads = worker->threads;
@@ -98,8 +99,8 @@ static void queue(struct worker *worker, struct rt_actor *actor) {
         runq_shared_push(&threads->jobs, actor);
         return;
     }
-    bool others_first = runq_ring_count(&worker->ring) >= RING_HALF_ACTORS &&
-                        !runq_shared_empty(&threads->actors);
+    bool others_first =
+        runq_ring_count(&worker->ring) >= RING_HALF_ACTORS && !runq_shared_empty(&threads->actors);
     if (others_first || !runq_ring_push(&worker->ring, actor)) {
         runq_shared_push(&threads->actors, actor);
     }
@@ -125,7 +126,7 @@ void worker_submit(struct rt_world *world, struct rt_actor *actor) {
     }
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void run(struct worker *worker, struct rt_actor *actor) {
     struct threads *threads = worker->threads;
@@ -168,7 +169,7 @@ void worker_user_code(struct rt_world *world, bool inside) {
     }
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 /* A look at epoll and the timers by a worker that has no time to sleep. */
 static void look_around(struct worker *worker) {
@@ -221,7 +222,7 @@ void *worker_main(void *argument) {
         struct rt_actor *actor = next_actor(worker);
         if (actor != NULL) {
             park_found_work(worker);
-            if (someone_is_parked(threads) && others_wait(worker)) {
+            if (someone_is_parked(threads) && worker_leaves_work(worker)) {
                 park_wake_another(threads);
             }
             run(worker, actor);

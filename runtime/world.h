@@ -29,17 +29,19 @@
 struct rt_timer {
     struct rt_actor *actor;
     uint32_t mark;
-    _Atomic uint32_t state;         /* executor's */
-    uint32_t place;                 /* executor's */
-    _Atomic uint64_t deadline_ns;   /* wanted; RT_FOREVER when not armed */
-    _Atomic uint64_t scheduled_ns;  /* executor's: where it sits */
+    _Atomic uint32_t state;        /* executor's */
+    uint32_t place;                /* executor's */
+    _Atomic uint64_t deadline_ns;  /* wanted; RT_FOREVER when not armed */
+    _Atomic uint64_t scheduled_ns; /* executor's: where it sits */
     struct rt_timer *next, *previous;
-    struct rt_timer *sibling;       /* executor's: the next one in actor->timers */
-    void *executor;                 /* executor's */
-    struct { void *link[2]; } inbox;/* executor's: way from an activation to the wheel */
+    struct rt_timer *sibling; /* executor's: the next one in actor->timers */
+    void *executor;           /* executor's */
+    struct {
+        void *link[2];
+    } inbox; /* executor's: way from an activation to the wheel */
 };
 
-/* ---- sockets ---------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 struct rt_address {
     uint8_t ip[16]; /* IPv4 in the first four bytes */
@@ -63,24 +65,24 @@ enum {
 struct rt_socket {
     struct rt_actor *actor;
     uint32_t mark;
-    int32_t handle;       /* executor's; -1 when closed */
-    uint32_t generation;  /* executor's */
-    void *executor;       /* executor's */
+    int32_t handle;      /* executor's; -1 when closed */
+    uint32_t generation; /* executor's */
+    void *executor;      /* executor's */
 };
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 enum { RT_LOOKUP_ADDRESSES_MAX = 16 };
 
 struct rt_lookup; /* the executor's; see rt_lookup_start */
 
 struct rt_lookup_answer {
-    int error;      /* 0, or a getaddrinfo code */
+    int error; /* 0, or a getaddrinfo code */
     uint32_t count;
     struct rt_address addresses[RT_LOOKUP_ADDRESSES_MAX];
 };
 
-/* ---- reclamation ------------------------------------------------------------------------------ */
+/* ---- reclamation ----------------------------------------------------------------------------- */
 
 /* Embedded in what is to be freed when no activation that runs now can still see it. */
 struct rt_retired {
@@ -89,7 +91,7 @@ struct rt_retired {
     struct rt_world *world;
 };
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct rt_world_ops {
     uint64_t (*now_ns)(struct rt_world *world);
@@ -141,7 +143,7 @@ struct rt_world {
     const struct rt_world_ops *ops;
     _Atomic uint64_t actors_started;
     _Atomic uint64_t actors_gone;
-    _Atomic uint64_t wakeups; /* times a worker went from asleep to awake */
+    _Atomic uint64_t wakeups;     /* times a worker went from asleep to awake */
     _Atomic uint64_t memory_used; /* bytes now held through memory_acquire */
     unsigned workers;
 };
@@ -167,6 +169,7 @@ static inline void rt_release(struct rt_world *world, void *memory, size_t size)
     }
 }
 
+/* Once in the life of its actor. */
 static inline void rt_timer_init(struct rt_timer *timer, struct rt_actor *actor, uint32_t mark) {
     *timer = (struct rt_timer){.actor = actor, .mark = mark, .deadline_ns = RT_FOREVER};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The byte budget: never above its limit, all back after a wave, nobody refused while others cache. */
+/* The byte budget: never above its limit, all back after a wave, none refused for cached credit. */
 #include "runtime/budget.h"
 
 #include "harness.h"
@@ -56,7 +56,7 @@ Test(budget, a_wait_ends_at_its_deadline_and_says_so) {
     harness_end(world);
 }
 
-/* ---- a wave -------------------------------------------------------------------------------------- */
+/* ---- a wave ---------------------------------------------------------------------------------- */
 
 enum { THREADS = 4 };
 

@@ -19,7 +19,7 @@ enum { HARNESS_SCALE = 4 };
 #endif
 
 struct rt_world *harness_world(unsigned workers);
-/* Waits until every actor started has gone, destroys the world, and checks that it held no memory. */
+/* Destroys the world, which waits for actors that are ending, and checks that it held no memory. */
 void harness_end(struct rt_world *world);
 
 /* A counter that a test waits on. */

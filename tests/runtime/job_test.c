@@ -63,7 +63,7 @@ Test(job, gets_one_activation_in_sixteen_while_actors_wait_and_no_more) {
     cr_assert_geq(atomic_load(&plant.actor_runs), 499 * 14);
 }
 
-/* ---- all workers take jobs ------------------------------------------------------------------------ */
+/* ---- all workers take jobs ------------------------------------------------------------------- */
 
 enum { JOBS = 2 };
 
@@ -108,7 +108,7 @@ Test(job, jobs_of_one_actor_run_on_all_workers_at_once) {
     }
 }
 
-/* ---- an actor goes before a job, wherever it comes from -------------------------------------------- */
+/* ---- an actor goes before a job, wherever it comes from -------------------------------------- */
 
 struct long_job {
     struct harness_actor self;

@@ -58,7 +58,7 @@ Test(lane, rings_hold_their_bound_at_least) {
     harness_end(world);
 }
 
-/* ---- senders are actors -------------------------------------------------------------------------- */
+/* ---- senders are actors ---------------------------------------------------------------------- */
 
 enum { SENDERS = 4, WINDOW = 256 };
 
@@ -213,7 +213,7 @@ Test(lane, four_actors_to_one_by_an_unbounded_lane_lose_nothing) {
     every_message_arrives_in_order(KIND_UNBOUNDED, 4);
 }
 
-/* ---- senders are threads ------------------------------------------------------------------------- */
+/* ---- senders are threads --------------------------------------------------------------------- */
 
 static void send_from_thread(void *context, unsigned index) {
     struct office *office = context;

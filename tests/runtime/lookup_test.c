@@ -9,7 +9,7 @@
 #include "harness.h"
 #include "test.h"
 
-/* ---- the stand-in -------------------------------------------------------------------------------- */
+/* ---- the stand-in ---------------------------------------------------------------------------- */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
@@ -93,7 +93,7 @@ void freeaddrinfo(struct addrinfo *list) {
     }
 }
 
-/* ---- who asks ------------------------------------------------------------------------------------- */
+/* ---- who asks -------------------------------------------------------------------------------- */
 
 struct asker {
     struct harness_actor self;
@@ -125,8 +125,8 @@ static enum rt_verdict ask(struct harness_actor *self, struct rt_turn *turn, uin
 }
 
 static void begin(struct asker *asker, struct rt_world *world, const char *host) {
-    *asker = (struct asker){
-        .self.run = ask, .host = host, .begun.world = world, .ended.world = world};
+    *asker =
+        (struct asker){.self.run = ask, .host = host, .begun.world = world, .ended.world = world};
     harness_start(&asker->self, world);
     rt_mark(&asker->self.actor, RT_MARK(0));
 }
@@ -184,7 +184,7 @@ Test(lookup, the_system_knows_localhost) {
     cr_assert_geq(answer.count, 1);
 }
 
-/* ---- a lookup that hangs --------------------------------------------------------------------------- */
+/* ---- a lookup that hangs --------------------------------------------------------------------- */
 
 static void await_hanging(unsigned count) {
     pthread_mutex_lock(&gate);
@@ -221,14 +221,14 @@ Test(lookup, a_hanging_lookup_can_be_abandoned_and_does_not_hold_up_destroy) {
     cr_assert_eq(asked, before, "what was abandoned is not asked for");
 }
 
-/* ---- abandoning at every moment -------------------------------------------------------------------- */
+/* ---- abandoning at every moment -------------------------------------------------------------- */
 
 static enum rt_verdict ask_and_abandon(struct harness_actor *self, struct rt_turn *turn,
                                        uint32_t marks) {
     struct asker *asker = (struct asker *)(void *)self;
     (void)marks;
-    struct rt_lookup *lookup = rt_lookup_start(turn->world, &self->actor, RT_MARK(1),
-                                               asker->host, 1);
+    struct rt_lookup *lookup =
+        rt_lookup_start(turn->world, &self->actor, RT_MARK(1), asker->host, 1);
     cr_assert_not_null(lookup);
     for (uint64_t i = rt_random(turn->world) % 2000; i > 0; i--) {
         __asm__ __volatile__("" ::: "memory");
@@ -251,8 +251,8 @@ Test(lookup, an_actor_may_abandon_its_lookup_and_end_at_any_moment) {
     for (uint32_t i = 0; i < count; i++) {
         struct asker *asker = calloc(1, sizeof *asker);
         cr_assert_not_null(asker);
-        asker->self = (struct harness_actor){
-            .run = ask_and_abandon, .gone = free_asker, .context = &gone};
+        asker->self =
+            (struct harness_actor){.run = ask_and_abandon, .gone = free_asker, .context = &gone};
         asker->host = i % 3 == 0 ? "10.0.0.1" : "two.example";
         harness_start(&asker->self, world);
         rt_notify(&asker->self.actor);

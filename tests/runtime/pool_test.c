@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Buffer pools: right sizes, bounded retention, no buffer with two owners, all back after a wave. */
+/* Buffer pools: right sizes, bounded retention, no buffer with two owners, all back after waves. */
 #include "runtime/pool.h"
 
 #include "harness.h"
@@ -11,8 +11,8 @@ Test(pool, a_buffer_has_its_class_s_size_and_comes_back_for_reuse) {
     cr_assert_not_null(pool);
     static const struct {
         size_t size, capacity;
-    } cases[] = {{1, 512},       {512, 512},     {513, 1024},    {4096, 4096},
-                 {4097, 8192},   {65536, 65536}, {65537, 65537}, {1000000, 1000000}};
+    } cases[] = {{1, 512},     {512, 512},     {513, 1024},    {4096, 4096},
+                 {4097, 8192}, {65536, 65536}, {65537, 65537}, {1000000, 1000000}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t capacity = 0;
         char *first = rt_pool_take(pool, cases[i].size, &capacity);
@@ -53,7 +53,7 @@ Test(pool, keeps_no_more_than_it_was_told) {
     harness_end(world);
 }
 
-/* ---- a wave -------------------------------------------------------------------------------------- */
+/* ---- a wave ---------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, HELD = 20 };
 

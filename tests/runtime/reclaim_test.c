@@ -102,7 +102,7 @@ Test(reclaim, a_retired_snapshot_lives_as_long_as_an_activation_can_see_it) {
     cr_assert_eq(atomic_load(&library.freed.value), library.editions + 1);
 }
 
-/* ---- user code holds nothing up ------------------------------------------------------------------ */
+/* ---- user code holds nothing up -------------------------------------------------------------- */
 
 struct host {
     struct harness_actor self;

@@ -55,7 +55,7 @@ Test(runq, a_shared_queue_is_first_in_first_out_and_has_no_end) {
     }
 }
 
-/* ---- everybody at once ---------------------------------------------------------------------------- */
+/* ---- everybody at once ----------------------------------------------------------------------- */
 
 /* Each actor goes around: taken by whoever gets it, counted, put back, until it has had its turns.
  * An actor in two places at a time would be counted by two threads at a time. */

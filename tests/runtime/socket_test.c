@@ -18,7 +18,7 @@ static struct rt_address loopback(uint8_t family) {
     return address;
 }
 
-/* ---- an echo server ------------------------------------------------------------------------------ */
+/* ---- an echo server -------------------------------------------------------------------------- */
 
 struct server {
     struct harness_actor self;
@@ -99,7 +99,7 @@ static struct server *start_server(struct rt_world *world, uint8_t family) {
     return server;
 }
 
-/* ---- a client that sends a long pattern and wants it back ---------------------------------------- */
+/* ---- a client that sends a long pattern and wants it back ------------------------------------ */
 
 struct client {
     struct harness_actor self;
@@ -124,8 +124,8 @@ static void client_send(struct client *client, struct rt_world *world) {
         for (size_t i = 0; i < size; i++) {
             bytes[i] = pattern(client->sent + i);
         }
-        struct rt_slice slices[3] = {{bytes, size / 3}, {bytes, 0},
-                                     {bytes + size / 3, size - size / 3}};
+        struct rt_slice slices[3] = {
+            {bytes, size / 3}, {bytes, 0}, {bytes + size / 3, size - size / 3}};
         int64_t taken = rt_socket_write(world, &client->socket, slices, 3);
         if (taken == RT_IO_AGAIN) {
             return;
@@ -177,8 +177,8 @@ static enum rt_verdict run_client(struct harness_actor *self, struct rt_turn *tu
 
 static void start_client(struct client *client, struct rt_world *world,
                          const struct rt_address *address, uint64_t bytes) {
-    *client = (struct client){.self.run = run_client, .address = *address,
-                              .ended.world = world, .total_bytes = bytes};
+    *client = (struct client){
+        .self.run = run_client, .address = *address, .ended.world = world, .total_bytes = bytes};
     harness_start(&client->self, world);
     rt_mark(&client->self.actor, RT_MARK(0));
 }
@@ -243,7 +243,7 @@ Test(socket, listening_twice_on_a_port_is_refused) {
     free(second);
 }
 
-/* ---- what is closed stays silent ------------------------------------------------------------------ */
+/* ---- what is closed stays silent ------------------------------------------------------------- */
 
 struct restless {
     struct harness_actor self;
@@ -313,13 +313,17 @@ static enum rt_verdict greet_and_close(struct harness_actor *self, struct rt_tur
 
 Test(socket, a_closed_socket_raises_no_mark_in_its_successor) {
     struct rt_world *world = harness_world(1); /* so that closing and polling take turns */
-    struct greeter greeter = {.self.run = greet_and_close, .address = loopback(4),
-                              .listening.world = world, .greeted.world = world};
+    struct greeter greeter = {.self.run = greet_and_close,
+                              .address = loopback(4),
+                              .listening.world = world,
+                              .greeted.world = world};
     harness_start(&greeter.self, world);
     rt_mark(&greeter.self.actor, RT_MARK(0));
     harness_await(&greeter.listening, 1);
-    struct restless restless = {.self.run = open_and_close, .address = greeter.address,
-                                .ended.world = world, .wanted = 500};
+    struct restless restless = {.self.run = open_and_close,
+                                .address = greeter.address,
+                                .ended.world = world,
+                                .wanted = 500};
     harness_start(&restless.self, world);
     rt_notify(&restless.self.actor);
     harness_await(&restless.ended, 1);
@@ -327,7 +331,7 @@ Test(socket, a_closed_socket_raises_no_mark_in_its_successor) {
     harness_end(world);
 }
 
-/* ---- many at once --------------------------------------------------------------------------------- */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 Test(socket, hundreds_of_connections_live_beside_each_other) {
     enum { PAIRS = 150 }; /* more than two chunks of slots */

@@ -14,7 +14,7 @@
 
 enum { MS = 1000000 };
 
-/* ---- idle ------------------------------------------------------------------------------------------ */
+/* ---- idle ------------------------------------------------------------------------------------ */
 
 static void let_time_pass(struct rt_world *world, uint64_t ns) {
     _Atomic uint32_t never = 0;
@@ -97,7 +97,7 @@ Test(system, an_idle_world_wakes_once_for_each_due_timer_and_not_for_a_cancelled
     harness_end(world);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static unsigned count_threads(void) {
     unsigned count = 0;
@@ -160,7 +160,7 @@ Test(system, its_threads_block_all_signals_and_the_caller_s_mask_is_as_before) {
     harness_end(world);
 }
 
-/* ---- slots of application threads ------------------------------------------------------------------- */
+/* ---- slots of application threads ------------------------------------------------------------ */
 
 struct slots {
     struct rt_world *worlds[2];
@@ -187,8 +187,7 @@ static void use_slots(void *context, unsigned index) {
 
 Test(system, a_slot_is_a_thread_s_and_a_world_s_own_and_its_end_is_told) {
     struct slots slots = {0};
-    struct rt_threads_options options = {
-        .workers = 1, .thread_end = count_end, .context = &slots};
+    struct rt_threads_options options = {.workers = 1, .thread_end = count_end, .context = &slots};
     for (int i = 0; i < 2; i++) {
         int error = 0;
         slots.worlds[i] = rt_threads_create(&options, &error);
@@ -202,7 +201,7 @@ Test(system, a_slot_is_a_thread_s_and_a_world_s_own_and_its_end_is_told) {
     cr_assert_eq(atomic_load(&slots.ended), 8);
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static bool is_up(int descriptor) {
     struct pollfd ask = {.fd = descriptor, .events = POLLIN};

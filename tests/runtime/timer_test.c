@@ -5,7 +5,7 @@
 
 enum { MS = 1000000 };
 
-/* ---- one timer, armed again and again ------------------------------------------------------------ */
+/* ---- one timer, armed again and again -------------------------------------------------------- */
 
 struct clocked {
     struct harness_actor self;
@@ -53,7 +53,7 @@ Test(timer, a_timer_of_five_milliseconds_is_not_early_and_can_be_less_than_one_l
     cr_assert_lt(clocked.late_least_ns, 1 * MS);
 }
 
-/* ---- many ---------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------ */
 
 enum { CROWD = 2000 };
 
@@ -102,7 +102,7 @@ Test(timer, thousands_of_timers_fire_once_each_and_none_early) {
     free(members);
 }
 
-/* ---- moved and cancelled -------------------------------------------------------------------------- */
+/* ---- moved and cancelled --------------------------------------------------------------------- */
 
 struct script {
     struct harness_actor self;
@@ -186,7 +186,7 @@ Test(timer, a_timer_armed_for_the_past_fires_now) {
     run_script(arm_in_the_past, true);
 }
 
-/* ---- the sleeping poller learns of an earlier deadline --------------------------------------------- */
+/* ---- the sleeping poller learns of an earlier deadline --------------------------------------- */
 
 struct sleeper {
     struct harness_actor self;
@@ -212,15 +212,19 @@ static enum rt_verdict arm_on_request(struct harness_actor *self, struct rt_turn
 
 Test(timer, an_earlier_deadline_wakes_a_poller_that_sleeps_for_a_later_one) {
     struct rt_world *world = harness_world(3);
-    struct sleeper later = {.self.run = arm_on_request, .armed.world = world,
-                            .fired.world = world, .delay_ns = UINT64_C(3600000) * MS};
+    struct sleeper later = {.self.run = arm_on_request,
+                            .armed.world = world,
+                            .fired.world = world,
+                            .delay_ns = UINT64_C(3600000) * MS};
     struct sleeper soon[50];
     harness_start(&later.self, world);
     rt_mark(&later.self.actor, RT_MARK(0));
     harness_await(&later.armed, 1);
     for (int i = 0; i < 50; i++) {
-        soon[i] = (struct sleeper){.self.run = arm_on_request, .armed.world = world,
-                                   .fired.world = world, .delay_ns = 1 * MS};
+        soon[i] = (struct sleeper){.self.run = arm_on_request,
+                                   .armed.world = world,
+                                   .fired.world = world,
+                                   .delay_ns = 1 * MS};
         harness_start(&soon[i].self, world);
         rt_mark(&soon[i].self.actor, RT_MARK(0));
         harness_await(&soon[i].fired, 1); /* an hour, if it were forgotten */
@@ -230,7 +234,7 @@ Test(timer, an_earlier_deadline_wakes_a_poller_that_sleeps_for_a_later_one) {
     harness_end(world);
 }
 
-/* ---- the end of an actor whose timers are everywhere ------------------------------------------------ */
+/* ---- the end of an actor whose timers are everywhere ----------------------------------------- */
 
 enum { TIMERS = 12 };
 
