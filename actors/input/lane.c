@@ -30,7 +30,8 @@ static struct input_lane *lane_create(struct producer *producer) {
     if (lane == NULL) {
         return NULL;
     }
-    *lane = (struct input_lane){.producer = producer, .owned = 1};
+    /* no stamp was ever taken under this name, so the first record takes one */
+    *lane = (struct input_lane){.producer = producer, .owned = 1, .writer = UINT64_MAX};
     rt_budget_join(&producer->budget, &lane->credit);
     struct input_lane *first = atomic_load_explicit(&producer->lanes, memory_order_relaxed);
     do {

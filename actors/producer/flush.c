@@ -31,7 +31,8 @@ void producer_epoch_leave(struct producer *producer, uint32_t epoch) {
 void flush_passed(struct producer *producer, uint32_t ticket) {
     uint32_t epoch = atomic_load_explicit(&producer->flush_epoch, memory_order_relaxed);
     /* The place of the next epoch must be free. When it is not, 64 flushes are under way, and this
-     * one waits for a little more than it has to. */
+     * one waits for records of its own epoch that come later, too. */
+    atomic_store_explicit(&producer->flush_target, epoch + 1, memory_order_relaxed);
     if (atomic_load_explicit(counter(producer, epoch + 1), memory_order_seq_cst) == 0) {
         atomic_store_explicit(&producer->flush_epoch, epoch + 1, memory_order_seq_cst);
     }
@@ -82,8 +83,8 @@ static bool flush_epochs(struct producer *producer, uint64_t deadline_ns) {
     if (!wait_for(producer, has_passed, ticket, deadline_ns)) {
         return false;
     }
-    uint32_t epoch = atomic_load_explicit(&producer->flush_epoch, memory_order_seq_cst);
-    return wait_for(producer, is_done, epoch, deadline_ns);
+    uint32_t target = atomic_load_explicit(&producer->flush_target, memory_order_seq_cst);
+    return wait_for(producer, is_done, target, deadline_ns);
 }
 
 bool flush_wait(struct producer *producer, uint64_t deadline_ns) {

@@ -67,7 +67,8 @@ struct producer {
     _Atomic int64_t undecided[FLUSH_EPOCHS]; /* batches by flush epoch, not decided yet */
     _Atomic uint32_t news;          /* bumped for application threads that wait (report/report.h) */
     _Atomic uint32_t listeners;
-    _Atomic uint32_t flush_wanted, flush_passed;
+    _Atomic uint32_t flush_wanted, flush_passed; /* tickets */
+    _Atomic uint32_t flush_target;  /* of the last ticket passed: epochs before it must be empty */
     _Atomic uint32_t purge_what;
 
     _Atomic int64_t actors_left;    /* started by us and not gone */

@@ -170,6 +170,11 @@ static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highe
     return lane;
 }
 
+static bool has_caught_up(struct input_lane *lane) {
+    return lane->read_at >= (uint32_t)published(lane->read) &&
+           atomic_load_explicit(&lane->read->next, memory_order_acquire) == NULL;
+}
+
 enum { HAND_ONS_MAX = 4096, SMALL_BYTES = 4096 };
 
 enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
@@ -188,9 +193,8 @@ enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
             break;
         }
         result = n + 1 == HAND_ONS_MAX ? SWEEP_MORE : SWEEP_FOUND;
-        if (stamp == highest && bytes < SMALL_BYTES && lane->read_at == to &&
-            to == (uint32_t)published(lane->read)) {
-            break; /* caught up with a writer that goes on */
+        if (stamp == highest && bytes < SMALL_BYTES && has_caught_up(lane)) {
+            break; /* the writer goes on: what comes now waits for the next sweep */
         }
     }
     notify_touched(self);
