@@ -94,7 +94,8 @@ def check_symbols(build):
     if not watched:
         yield "tests/tidy/objects.txt", "expected the objects of actors/ and protocol/, seen none"
     for item, names in symbols(watched, "--undefined-only").items():
-        source = re.sub(r".*/(actors|protocol)/CMakeFiles/[^/]*\.dir/(.*)\.o$", r"\1/\2", item)
+        source = os.path.normpath(
+            re.sub(r".*/(actors|protocol)/CMakeFiles/[^/]*\.dir/(.*)\.o$", r"\1/\2", item))
         for name in sorted(names):
             if DOORS.match(name) and not source.startswith(DOOR_KEEPERS):
                 yield source, f"only {DOOR_KEEPERS} may start an executor, seen {name}"
