@@ -40,17 +40,20 @@ static void take_answers(struct flusher *self, uint64_t now_ns) {
     }
 }
 
-static void send_ready(struct flusher *self, struct rt_turn *turn) {
+/* Sends what the requests in flight allow. True when something was sent. */
+static bool send_some(struct flusher *self, struct rt_turn *turn) {
     int64_t most = producer_of(self)->config->max_in_flight;
-    if (turn->now_ns < self->throttled_until_ns) {
-        return;
-    }
     bool sent = false;
     while (self->link.state == LINK_READY && (int64_t)self->in_flight < most &&
            request_send(self, turn->now_ns)) {
         sent = true;
     }
-    if (sent) {
+    return sent;
+}
+
+/* With acks=0 a request is done once it is written, and the next may follow at once. */
+static void send_ready(struct flusher *self, struct rt_turn *turn) {
+    while (turn->now_ns >= self->throttled_until_ns && send_some(self, turn)) {
         link_step(&self->link, turn);
         take_answers(self, turn->now_ns);
     }
