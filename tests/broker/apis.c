@@ -449,3 +449,36 @@ Test(broker_apis, fetch_waits_for_its_bytes_or_its_time) {
     cr_expect_eq(client.model.nodes[0].counters.requests[KAFKA_FETCH], 3);
     client_deinit(&client);
 }
+
+Test(broker_apis, an_error_on_command_reaches_every_api) {
+    struct client client = client_of((sluice_broker_options){0});
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
+    fault.error_code = SLUICE_BROKER_KAFKA_STORAGE_ERROR;
+    fault.count = 0;
+    int16_t error;
+    broker_faults_add(&client.model.faults, &fault);
+    ask_versions(&client, 3, "sluice");
+    cr_expect_eq(offered(&client, 3, KAFKA_PRODUCE, &error), -1);
+    cr_expect_eq(error, SLUICE_BROKER_KAFKA_STORAGE_ERROR);
+    ask_metadata(&client, 9, "t", no_id, false);
+    cr_expect_eq(only_topic(&client, 9).error_code, SLUICE_BROKER_KAFKA_STORAGE_ERROR);
+    cr_expect_eq(ask_id(&client, 4, NULL).error_code, SLUICE_BROKER_KAFKA_STORAGE_ERROR);
+    cr_expect_eq(ask_offset(&client, 5, -1).error_code, SLUICE_BROKER_KAFKA_STORAGE_ERROR);
+    cr_expect_eq(ask_fetch(&client, 0, 1, 1 << 20, 500), BROKER_ANSWERED);
+    cr_expect_eq(fetched_of(&client).error_code, SLUICE_BROKER_KAFKA_STORAGE_ERROR);
+    cr_expect_eq(client_produce(&client, 0, NO_PRODUCER).error_code,
+                 SLUICE_BROKER_KAFKA_STORAGE_ERROR);
+    client_deinit(&client);
+}
+
+Test(broker_apis, an_old_broker_refuses_new_versions_on_command) {
+    struct client client = client_of((sluice_broker_options){0});
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
+    fault.error_code = SLUICE_BROKER_UNSUPPORTED_VERSION;
+    int16_t error;
+    broker_faults_add(&client.model.faults, &fault);
+    ask_versions(&client, 3, "sluice");
+    cr_expect_eq(offered(&client, 0, KAFKA_API_VERSIONS, &error), 4);
+    cr_expect_eq(error, SLUICE_BROKER_UNSUPPORTED_VERSION);
+    client_deinit(&client);
+}

@@ -263,3 +263,50 @@ Test(broker_rules, old_batches_go_when_a_partition_is_over_its_size) {
     cr_expect_eq(broker_log_find(log, log->start_offset), 0);
     client_deinit(&client);
 }
+
+/* One request with two partitions of "t" and one that is not there, in this order: 1, 5, 0. */
+Test(broker_rules, each_partition_of_a_request_is_answered_for_itself_and_in_order) {
+    struct client client = client_of((sluice_broker_options){.broker_count = 2});
+    struct made made = batch_make(three);
+    struct kafka_produce_partition sent[3] = {{.index = 1}, {.index = 5}, {.index = 0}};
+    struct kafka_produce_topic topic = {
+        .name = kafka_text_of("t"), .partitions = sent, .partition_count = 3};
+    struct kafka_produce_request request = {.correlation_id = 1,
+                                            .client_id = KAFKA_TEXT_NULL,
+                                            .transactional_id = KAFKA_TEXT_NULL,
+                                            .acks = 1,
+                                            .topics = &topic,
+                                            .topic_count = 1};
+    uint8_t scratch[256], frame[2048];
+    size_t at = 0, from = 0;
+    for (int i = 0; i < 3; i++) {
+        sent[i].records_size = (uint32_t)made.size;
+    }
+    struct kafka_writer writer = kafka_writer_of(scratch, sizeof scratch);
+    kafka_produce_request_encode(&writer, 12, &request);
+    for (int i = 0; i < 3; i++) {
+        memcpy(frame + at, scratch + from, sent[i].cut - from);
+        at += sent[i].cut - from;
+        from = sent[i].cut;
+        memcpy(frame + at, made.bytes, made.size);
+        at += made.size;
+    }
+    memcpy(frame + at, scratch + from, kafka_writer_size(&writer) - from);
+    at += kafka_writer_size(&writer) - from;
+    cr_assert_eq(client_serve(&client, 1, frame, at), BROKER_ANSWERED);
+    client.correlation_id = 1;
+    struct kafka_reader body = client_body(&client, KAFKA_PRODUCE, 12);
+    struct kafka_produce_response response;
+    struct kafka_produce_answer answer;
+    const int16_t errors[] = {SLUICE_BROKER_NOT_LEADER_OR_FOLLOWER,
+                              SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION, SLUICE_OK};
+    cr_assert(kafka_produce_response_open(&response, &body, 12));
+    for (int i = 0; i < 3; i++) {
+        cr_assert(kafka_produce_response_next(&response, &answer));
+        cr_expect_eq(answer.index, sent[i].index);
+        cr_expect_eq(answer.error_code, errors[i]);
+    }
+    cr_expect_not(kafka_produce_response_next(&response, &answer));
+    cr_expect_eq(client_partition(&client, 0)->log.next_offset, 3);
+    client_deinit(&client);
+}
