@@ -76,6 +76,60 @@ Test(activation, a_message_that_meets_the_release_is_not_lost_with_four_workers)
     a_ping_is_always_answered(4);
 }
 
+/* ---- a submit that meets a worker on its way to sleep ---------------------------------------- */
+
+struct nap {
+    struct harness_actor self;
+    struct rt_world *world;
+    _Atomic uint32_t runs;
+};
+
+/* No system call: the worker is back at its queues, and asleep, within a microsecond. */
+static enum rt_verdict count_quietly(struct harness_actor *self, struct rt_turn *turn,
+                                     uint32_t marks) {
+    struct nap *nap = (struct nap *)(void *)self;
+    (void)turn;
+    atomic_fetch_add(&nap->runs, 1);
+    return (marks & RT_MARK(0)) != 0 ? RT_END : RT_IDLE;
+}
+
+static void linger_a_moment(struct rt_world *world) {
+    for (uint64_t i = rt_random(world) % 1500; i > 0; i--) {
+        __asm__ __volatile__("" ::: "memory");
+    }
+}
+
+static void await_run(struct nap *nap, uint32_t runs) {
+    uint64_t deadline_ns = rt_now(nap->world) + UINT64_C(20000000000);
+    for (uint32_t spins = 0; atomic_load(&nap->runs) != runs; spins++) {
+        if (spins % 10000 == 9999) {
+            cr_assert_lt(rt_now(nap->world), deadline_ns, "run %u was lost", runs);
+            (void)rt_wait(nap->world, &nap->runs, runs - 1, rt_now(nap->world) + 1000);
+        }
+    }
+}
+
+static void nobody_sleeps_beside_work(unsigned workers) {
+    struct rt_world *world = harness_world(workers);
+    struct nap nap = {.self.run = count_quietly, .world = world};
+    harness_start(&nap.self, world);
+    uint32_t rounds = 30000 * HARNESS_SCALE;
+    for (uint32_t i = 1; i <= rounds; i++) {
+        rt_notify(&nap.self.actor);
+        await_run(&nap, i);
+        linger_a_moment(world);
+    }
+    rt_mark(&nap.self.actor, RT_MARK(0));
+    harness_end(world);
+}
+
+Test(activation, a_submit_that_meets_a_worker_on_its_way_to_sleep_is_not_lost) {
+    nobody_sleeps_beside_work(1);
+    nobody_sleeps_beside_work(3);
+}
+
+/* ---- several threads at once ----------------------------------------------------------------- */
+
 struct crowd {
     struct echo echo[3];
     uint32_t each;
