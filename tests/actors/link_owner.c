@@ -52,15 +52,15 @@ static void request_make(struct owner *owner, struct owner_request *request, str
     request->slices[0] = (struct rt_slice){request->frame, 3};
     request->slices[1] = (struct rt_slice){request->frame + 3, 0};
     request->slices[2] = (struct rt_slice){request->frame + 3, size - 3};
-    request->link = (struct link_request){.slices = request->slices,
-                                          .slice_count = 3,
-                                          .size = size,
-                                          .correlation_id = wire_id - owner->shift,
-                                          .api = KAFKA_METADATA,
-                                          .version = 1,
-                                          .expects_answer = !owner->silent,
-                                          .deadline_ns =
-                                              turn->now_ns + owner->timeout_ms * OWNER_MS};
+    request->link =
+        (struct link_request){.slices = request->slices,
+                              .slice_count = 3,
+                              .size = size,
+                              .correlation_id = wire_id - owner->shift,
+                              .api = KAFKA_METADATA,
+                              .version = 1,
+                              .expects_answer = !owner->silent,
+                              .deadline_ns = turn->now_ns + owner->timeout_ms * OWNER_MS};
 }
 
 static void done_take(struct owner *owner, struct rt_turn *turn) {

@@ -28,17 +28,17 @@ struct owner {
     struct link link;
     struct owner_request requests[OWNER_REQUESTS_MAX];
     uint32_t sent, done;
-    uint32_t to_send;          /* as soon as the link is READY */
-    size_t request_bytes;      /* padding of each */
-    bool silent;               /* they expect no answer */
-    int32_t shift;             /* added to the correlation id in the frame */
+    uint32_t to_send;     /* as soon as the link is READY */
+    size_t request_bytes; /* padding of each */
+    bool silent;          /* they expect no answer */
+    int32_t shift;        /* added to the correlation id in the frame */
     uint64_t timeout_ms;
-    sluice_code first_error;   /* of a failed connection */
+    sluice_code first_error; /* of a failed connection */
     char first_text[LINK_TEXT_BYTES_MAX];
     uint32_t connected, disconnected;
     uint32_t activations;
     bool end, gone;
-    bool unwant, close;        /* to be done at the next activation */
+    bool unwant, close; /* to be done at the next activation */
 };
 
 /* A simulated world, a producer of its own, and the owner; `options` may be NULL (name, value, ...,

@@ -33,11 +33,11 @@ struct peer {
     uint32_t accepted;
     uint64_t accepted_ns[PEER_SIDES_MAX];
     uint32_t requests;
-    uint32_t ended;                /* connections that the other side closed */
+    uint32_t ended; /* connections that the other side closed */
     void (*greet)(struct peer *peer, struct peer_side *side); /* once it is accepted; may be NULL */
     peer_script script;
-    int16_t versions_known;        /* of ApiVersions, for peer_negotiate */
-    int16_t versions_asked[8];     /* the versions of ApiVersions that were asked for */
+    int16_t versions_known;    /* of ApiVersions, for peer_negotiate */
+    int16_t versions_asked[8]; /* the versions of ApiVersions that were asked for */
     uint32_t negotiations;
     void *context;
     bool gone;

@@ -68,7 +68,8 @@ Test(link_setup, a_refused_connection_is_named_and_tried_again_later_each_time) 
 }
 
 Test(link_setup, pauses_double_up_to_their_maximum_with_a_fifth_of_jitter) {
-    const char *options[] = {"reconnect.backoff.ms", "100", "reconnect.backoff.max.ms", "700", NULL};
+    const char *options[] = {"reconnect.backoff.ms", "100", "reconnect.backoff.max.ms", "700",
+                             NULL};
     struct owner *owner = owner_start(3, options);
     static const uint64_t expected_ms[] = {100, 200, 400, 700, 700, 700};
     uint64_t before = 0;
