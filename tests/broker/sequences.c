@@ -84,6 +84,14 @@ Test(broker_sequences, a_newer_epoch_must_begin_with_zero) {
     client_deinit(&client);
 }
 
+Test(broker_sequences, a_new_epoch_forgets_the_batches_of_the_old_one) {
+    struct client client = client_of(0);
+    EXPECT_OFFSET(&client, of(7, 0, 0, 1), 0);
+    EXPECT_OFFSET(&client, of(7, 1, 0, 2), 1);
+    EXPECT_ERROR(&client, of(7, 0, 0, 1), SLUICE_BROKER_INVALID_PRODUCER_EPOCH);
+    client_deinit(&client);
+}
+
 Test(broker_sequences, zero_follows_the_highest_sequence) {
     struct client client = client_of(0);
     EXPECT_OFFSET(&client, of(7, 0, INT32_MAX - 1, 2), 0);

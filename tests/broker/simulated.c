@@ -20,11 +20,13 @@ static void place_gone(void *context) {
     ((struct place *)context)->gone = true;
 }
 
-static void place_open(struct place *place, uint64_t seed, uint32_t broker_count) {
+/* `segment_bytes_max` 0: what was sent together comes together. */
+static void place_open_cut(struct place *place, uint64_t seed, uint32_t broker_count,
+                           uint32_t segment_bytes_max) {
     struct rt_sim_options options = {.seed = seed,
                                      .delay_min_ns = MS / 10,
                                      .delay_max_ns = MS / 2,
-                                     .segment_bytes_max = 64,
+                                     .segment_bytes_max = segment_bytes_max,
                                      .budget_max = 4};
     struct broker_listen listen[3] = {{{{0}, 0, 0}, NULL}};
     place->world = rt_sim_create(&options);
@@ -40,6 +42,10 @@ static void place_open(struct place *place, uint64_t seed, uint32_t broker_count
     cr_assert_eq(broker_cluster_topic_create(place->cluster, "t", 2), SLUICE_OK);
     client_init(&place->client, broker_options, 2);
     rt_sim_settle(place->world);
+}
+
+static void place_open(struct place *place, uint64_t seed, uint32_t broker_count) {
+    place_open_cut(place, seed, broker_count, 64);
 }
 
 static void run_for(struct place *place, uint64_t ms) {
@@ -143,6 +149,28 @@ Test(broker_simulated, a_delayed_answer_comes_so_much_later) {
     cr_expect_eq(visitor_frames(visitor), 0);
     run_for(&place, 100);
     cr_expect_eq(visitor_frames(visitor), 1);
+    leave(&place, visitor);
+    place_close(&place);
+}
+
+Test(broker_simulated, a_delay_does_not_touch_answers_of_older_requests) {
+    struct place place;
+    place_open_cut(&place, 14, 1, 0);
+    struct visitor *visitor = visit(&place, 1);
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_DELAY);
+    fault.delay_ms = 300;
+    fault.skip = 2;
+    cr_expect_neq(broker_cluster_fault_add(place.cluster, &fault), 0);
+    cr_expect_eq(broker_cluster_stall(place.cluster, 1, true), SLUICE_OK);
+    for (int i = 0; i < 4; i++) {
+        send_batch(&place, visitor, NO_PRODUCER);
+    }
+    run_for(&place, 100);
+    cr_expect_eq(broker_cluster_stall(place.cluster, 1, false), SLUICE_OK);
+    run_for(&place, 200);
+    cr_expect_eq(visitor_frames(visitor), 2);
+    run_for(&place, 200);
+    cr_expect_eq(visitor_frames(visitor), 4);
     leave(&place, visitor);
     place_close(&place);
 }
