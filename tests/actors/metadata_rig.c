@@ -23,7 +23,7 @@ struct rt_address rig_address(int32_t node) {
 static void cluster_start(struct rig *rig, const sluice_broker_options *options) {
     static const sluice_broker_options usual = {.broker_count = 3, .partition_count = 4};
     struct broker_listen listen[16] = {0};
-    static char hosts[16][16];
+    static char hosts[16][24];
     options = options == NULL ? &usual : options;
     rig->broker_count = options->broker_count;
     for (uint32_t i = 0; i < rig->broker_count; i++) {
