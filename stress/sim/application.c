@@ -200,7 +200,7 @@ static void do_something_else(struct trial *trial) {
         unsigned topic = (unsigned)choose(trial, trial->plan->topic_count);
         sluice_topic *again =
             sluice_topic_open(trial->producer, application_topic_name(topic), NULL, NULL);
-        if (again != trial->topics[topic]) {
+        if (again != NULL && again != trial->topics[topic]) { /* NULL once it is closed */
             verdict_fail(&trial->verdict, "topic %u has two handles", topic);
         }
         sluice_topic_close(again);

@@ -111,8 +111,9 @@ static void check_partition(struct ledger *ledger, struct ledger_entry *entry) {
         verdict_fail(ledger->verdict, "record %" PRIu64 ": in partition %d, belongs into %d",
                      entry->id, report->partition, expected);
     }
-    if (entry->sync || ledger->plan->purges) {
-        return; /* told at once; or given up on before what was sent is decided */
+    bool early = entry->sync || report->outcome == SLUICE_NOT_PERSISTED || ledger->plan->purges;
+    if (early || !plan_promises_order(ledger->plan)) {
+        return; /* told at once; or given up on before an older one is decided */
     }
     uint64_t *begun_max = &ledger->reported_begun[entry->topic][report->partition];
     if (entry->returned != 0 && *begun_max > entry->returned) {

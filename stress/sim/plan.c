@@ -137,7 +137,8 @@ void plan_draw(struct plan *plan, uint64_t seed) {
 }
 
 bool plan_allows_doubles(const struct plan *plan) {
-    bool forgetful = plan_has(plan, TROUBLE_KILL) && plan->keep == SLUICE_BROKER_KEEP_NONE;
+    bool killed = plan_has(plan, TROUBLE_KILL) || plan_has(plan, TROUBLE_REQUESTS);
+    bool forgetful = killed && plan->keep == SLUICE_BROKER_KEEP_NONE;
     return !plan->idempotent || forgetful;
 }
 

@@ -262,7 +262,8 @@ static void produce_and_suffer(struct trial *trial) {
 
 static void finish(struct trial *trial) {
     close_producer(trial);
-    run_for(trial, 3 * SECOND); /* who is inside a call that waits leaves it */
+    /* Who is inside a call that waits leaves it; no request is left that reads a batch's bytes. */
+    run_for(trial, 3 * SECOND + trial->plan->request_timeout_ms * MS);
     check_status(trial);
     application_end_threads(trial, rt_sim_choose(trial->world, 2) == 0);
     trial_say(trial, "free");
