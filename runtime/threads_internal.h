@@ -148,6 +148,9 @@ struct poller {
     _Atomic(struct poller_slot *) chunks[POLLER_CHUNKS]; /* chunk n has 64 << n slots */
 };
 
+/* What epoll hands back for a socket. */
+#define POLLER_KEY(index, generation) ((uint64_t)(generation) << 32 | (index))
+
 int poller_init(struct poller *poller); /* 0 or errno */
 void poller_deinit(struct poller *poller);
 /* 0, or -errno. Binds the descriptor to the socket's actor and mark. */
@@ -158,6 +161,8 @@ void poller_drop_token(struct worker *worker);
 /* Holding the token. Waits for at most `timeout_ns` and raises the marks of what is ready. */
 void poller_wait(struct worker *worker, uint64_t timeout_ns);
 void poller_interrupt(struct poller *poller);
+/* Raises the mark of the socket that a key names, if that is still the same opening. */
+void poller_dispatch(struct poller *poller, uint64_t key);
 
 /* ---- threads_wheel.c, threads_timer.c -------------------------------------------------------- */
 

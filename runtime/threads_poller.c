@@ -160,7 +160,7 @@ int poller_add(struct poller *poller, struct rt_socket *socket, int descriptor) 
     open_slot(slot, socket);
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-        .data.u64 = (uint64_t)socket->generation << 32 | slot->index,
+        .data.u64 = POLLER_KEY(slot->index, socket->generation),
     };
     if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, descriptor, &event) != 0) {
         int error = errno;
@@ -202,7 +202,7 @@ void poller_interrupt(struct poller *poller) {
     RT_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
-static void dispatch(struct poller *poller, uint64_t key) {
+void poller_dispatch(struct poller *poller, uint64_t key) {
     if (key == WAKE_KEY) {
         return;
     }
@@ -248,6 +248,6 @@ void poller_wait(struct worker *worker, uint64_t timeout_ns) {
     }
     RT_ASSERT(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; i++) {
-        dispatch(poller, events[i].data.u64);
+        poller_dispatch(poller, events[i].data.u64);
     }
 }

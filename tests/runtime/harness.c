@@ -2,7 +2,10 @@
 #include "harness.h"
 
 #include "runtime/threads.h"
+#include "runtime/threads_internal.h"
 #include "test.h"
+
+enum { MS = 1000000 };
 
 static const uint64_t patience_ns = UINT64_C(60) * 1000000000;
 
@@ -35,6 +38,27 @@ void harness_await(struct harness_count *count, uint32_t at_least) {
         if (!rt_wait(count->world, &count->value, seen, deadline_ns)) {
             cr_assert_eq(atomic_load(&count->value), at_least, "in time");
         }
+    }
+}
+
+void harness_let_time_pass(struct rt_world *world, uint64_t ns) {
+    _Atomic uint32_t never = 0;
+    uint64_t deadline_ns = rt_now(world) + ns;
+    while (rt_wait(world, &never, 0, deadline_ns)) {
+    }
+}
+
+void harness_await_idle(struct rt_world *world) {
+    uint64_t all = (UINT64_C(1) << world->workers) - 1;
+    uint64_t before = UINT64_MAX;
+    for (;;) {
+        uint64_t wakeups = atomic_load(&world->wakeups);
+        uint64_t idle = atomic_load(&threads_of(world)->idle);
+        if ((idle & IDLE_PARKED_ALL) == all && wakeups == before) {
+            return;
+        }
+        before = wakeups;
+        harness_let_time_pass(world, 10 * MS);
     }
 }
 

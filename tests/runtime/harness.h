@@ -32,6 +32,11 @@ void harness_add(struct harness_count *count, uint32_t by);
 /* Fails the test when the count does not get there. */
 void harness_await(struct harness_count *count, uint32_t at_least);
 
+/* Returns when all workers sleep, and none was woken for some moments. */
+void harness_await_idle(struct rt_world *world);
+/* For what must not happen while time passes; what must happen is awaited. */
+void harness_let_time_pass(struct rt_world *world, uint64_t ns);
+
 /* `count` threads run `body(context, index)`; returns when all have ended. */
 void harness_threads(unsigned count, void (*body)(void *context, unsigned index), void *context);
 

@@ -9,34 +9,11 @@
 
 #include "harness.h"
 #include "runtime/threads.h"
-#include "runtime/threads_internal.h"
 #include "test.h"
 
 enum { MS = 1000000 };
 
 /* ---- idle ------------------------------------------------------------------------------------ */
-
-static void let_time_pass(struct rt_world *world, uint64_t ns) {
-    _Atomic uint32_t never = 0;
-    uint64_t deadline_ns = rt_now(world) + ns;
-    while (rt_wait(world, &never, 0, deadline_ns)) {
-    }
-}
-
-/* All workers asleep, and none woken since the last look. */
-static void await_idle(struct rt_world *world) {
-    uint64_t all = (UINT64_C(1) << world->workers) - 1;
-    uint64_t before = UINT64_MAX;
-    for (;;) {
-        uint64_t wakeups = atomic_load(&world->wakeups);
-        uint64_t idle = atomic_load(&threads_of(world)->idle);
-        if ((idle & IDLE_PARKED_ALL) == all && wakeups == before) {
-            return;
-        }
-        before = wakeups;
-        let_time_pass(world, 10 * MS);
-    }
-}
 
 static enum rt_verdict count_runs(struct harness_actor *self, struct rt_turn *turn,
                                   uint32_t marks) {
@@ -54,9 +31,9 @@ Test(system, an_idle_world_takes_no_wake_ups) {
         rt_notify(&actor.actor);
         harness_await(&runs, i);
     }
-    await_idle(world);
+    harness_await_idle(world);
     uint64_t before = atomic_load(&world->wakeups);
-    let_time_pass(world, 300 * MS);
+    harness_let_time_pass(world, 300 * MS);
     cr_assert_eq(atomic_load(&world->wakeups), before);
     rt_mark(&actor.actor, RT_MARK(0));
     harness_end(world);
@@ -88,9 +65,9 @@ Test(system, an_idle_world_wakes_once_for_each_due_timer_and_not_for_a_cancelled
     struct rt_world *world = harness_world(2);
     struct waker waker = {.self.run = arm_some, .fired.world = world};
     harness_start(&waker.self, world);
-    await_idle(world);
+    harness_await_idle(world);
     rt_mark(&waker.self.actor, RT_MARK(0));
-    await_idle(world);
+    harness_await_idle(world);
     uint64_t before = atomic_load(&world->wakeups);
     harness_await(&waker.fired, 2);
     cr_assert_leq(atomic_load(&world->wakeups), before + 2);
