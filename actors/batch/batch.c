@@ -313,6 +313,7 @@ void batch_unpin(struct batch *batch) {
     }
     chunks_release(producer, batch->first);
     rt_budget_give(&producer->budget, batch->charge - report_charge(batch));
+    news_tell(producer); /* for those who wait for room and for reports at once */
     batch_unlive(batch);
 }
 

@@ -79,6 +79,8 @@ struct input_lane {
     uint32_t unnotified;          /* bytes published since the topic actor was last notified */
     uint16_t id;
     uint16_t in_callback;         /* this thread is inside a report callback */
+    void **slot;                  /* the thread's, while owned ... */
+    struct input_lane *slot_next; /* ... and its lane of another producer */
     _Atomic uint64_t accepted;    /* records; the thread adds, anybody reads */
     _Atomic uint32_t owned;       /* 0: its thread ended; another may take it */
     struct input_lane *next;      /* in producer->lanes; set once */

@@ -42,19 +42,52 @@ static struct input_lane *lane_create(struct producer *producer) {
     return lane;
 }
 
+/* A thread's slot holds its lanes of all producers of this world: one, unless worlds are shared. */
+static struct input_lane *lane_add(struct producer *producer, void **slot) {
+    struct input_lane *lane = take_over(producer);
+    lane = lane != NULL ? lane : lane_create(producer);
+    if (lane != NULL) {
+        lane->slot = slot;
+        lane->slot_next = *slot;
+        *slot = lane;
+    }
+    return lane;
+}
+
 struct input_lane *input_lane_of(struct producer *producer) {
     void **slot = rt_thread_slot(producer->world);
-    if (*slot == NULL) {
-        struct input_lane *lane = take_over(producer);
-        *slot = lane != NULL ? lane : lane_create(producer);
+    for (struct input_lane *lane = *slot; lane != NULL; lane = lane->slot_next) {
+        if (lane->producer == producer) {
+            return lane;
+        }
     }
-    return *slot;
+    return lane_add(producer, slot);
 }
 
 void input_thread_end(void *slot, void *context) {
     (void)context;
     struct input_lane *lane = slot;
-    atomic_store_explicit(&lane->owned, 0, memory_order_release); /* pairs: take_over */
+    while (lane != NULL) {
+        struct input_lane *next = lane->slot_next;
+        atomic_store_explicit(&lane->owned, 0, memory_order_release); /* pairs: take_over */
+        lane = next;
+    }
+}
+
+/* Out of the slot of its thread, which lives on. */
+static void slot_leave(struct input_lane *lane) {
+    if (atomic_load_explicit(&lane->owned, memory_order_acquire) == 0) {
+        return;
+    }
+    struct input_lane *at = *lane->slot;
+    if (at == lane) {
+        *lane->slot = lane->slot_next;
+        return;
+    }
+    while (at->slot_next != lane) {
+        at = at->slot_next;
+    }
+    at->slot_next = lane->slot_next;
 }
 
 void input_chunk_release(struct producer *producer, struct input_chunk *chunk) {
@@ -68,6 +101,7 @@ void input_deinit(struct producer *producer) {
     struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);
     while (lane != NULL) {
         struct input_lane *next = lane->next;
+        slot_leave(lane);
         struct input_chunk *chunk =
             lane->read != NULL ? lane->read
                                : atomic_load_explicit(&lane->head, memory_order_acquire);

@@ -22,7 +22,7 @@ static inline uint64_t deadline_after(struct producer *producer, int64_t timeout
 
 /* The calling thread is inside a report callback. */
 static inline bool in_callback(struct producer *producer) {
-    struct input_lane *lane = *rt_thread_slot(producer->world);
+    struct input_lane *lane = input_lane_of(producer);
     return lane != NULL && lane->in_callback != 0;
 }
 

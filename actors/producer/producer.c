@@ -239,8 +239,6 @@ void sluice_producer_free(sluice_producer *handle) {
     report_deinit(producer);
     sweep_deinit(&producer->topic_actor);
     topics_free(producer);
-    void **slot = rt_thread_slot(producer->world);
-    *slot = NULL;
     seal_free(producer);
     rt_budget_deinit(&producer->budget);
     input_deinit(producer);

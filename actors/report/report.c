@@ -185,6 +185,9 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
     size_t count = take(queue, reports, capacity);
     bool more = atomic_load_explicit(&queue->waiting, memory_order_relaxed) != 0;
     reader_leave(queue);
+    if (more) {
+        news_tell(producer); /* another reader may have found the turn taken */
+    }
     if (more && atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
         rt_signal_set(producer->world, true);
     }
