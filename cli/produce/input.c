@@ -125,7 +125,7 @@ void input_produce(struct run *run) {
 
 /* Tells once, after the first Ctrl-C, why the program is still there. */
 static void interruption_tell(struct run *run) {
-    if (interrupts_seen() == 1 && !run->interruption_told) {
+    if (interrupts_seen() == 1 && !run->interruption_told && tally_open(&run->tally) > 0) {
         run->interruption_told = true;
         (void)fprintf(stderr,
                       "%ssluice produce: interrupted: delivering %" PRIu64
