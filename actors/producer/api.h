@@ -20,6 +20,13 @@ static inline uint64_t deadline_after(struct producer *producer, int64_t timeout
     return rt_now(producer->world) + (uint64_t)timeout_ms * 1000000;
 }
 
+/* What is asked before a record is let in, room aside: is the producer open, is the record valid?
+ * Then also the size of its body. */
+sluice_code record_admit(struct producer *producer, const sluice_record *record,
+                         uint64_t *body_size);
+/* The budget is spent: on records on their way, or on reports that nobody reads? */
+sluice_code why_full(struct producer *producer);
+
 /* The calling thread is inside a report callback. */
 static inline bool in_callback(struct producer *producer) {
     struct input_lane *lane = input_lane_of(producer);

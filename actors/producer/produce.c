@@ -54,15 +54,8 @@ static int64_t charge_of(uint64_t body_size) {
     return (int64_t)body_size + INPUT_RECORD_SHARE;
 }
 
-/* The budget is spent: on records on their way, or on reports that nobody reads? */
-static sluice_code why_full(struct producer *producer) {
-    uint64_t reports = atomic_load_explicit(&producer->reports.waiting, memory_order_relaxed);
-    int64_t share = (int64_t)(reports * sizeof(struct slot));
-    return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : SLUICE_FULL;
-}
-
-static sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
-    struct producer *producer = topic->producer;
+sluice_code record_admit(struct producer *producer, const sluice_record *record,
+                         uint64_t *body_size) {
     sluice_code code = admission(producer);
     if (code != SLUICE_OK) {
         return code;
@@ -70,8 +63,20 @@ static sluice_code produce(struct topic *topic, const sluice_record *record, boo
     if (!headers_are_valid(record)) {
         return SLUICE_INVALID_ARGUMENT;
     }
-    uint64_t body_size = input_body_size(record, value_size_of(record));
-    code = check(producer, record, body_size);
+    *body_size = input_body_size(record, value_size_of(record));
+    return check(producer, record, *body_size);
+}
+
+sluice_code why_full(struct producer *producer) {
+    uint64_t reports = atomic_load_explicit(&producer->reports.waiting, memory_order_relaxed);
+    int64_t share = (int64_t)(reports * sizeof(struct slot));
+    return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : SLUICE_FULL;
+}
+
+static sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
+    struct producer *producer = topic->producer;
+    uint64_t body_size;
+    sluice_code code = record_admit(producer, record, &body_size);
     if (code != SLUICE_OK) {
         return code;
     }
@@ -228,9 +233,11 @@ sluice_code sluice_produce_sync(sluice_topic *handle, const sluice_record *recor
     sluice_record marked = *record;
     marked.opaque = waiter;
     sluice_code code = produce(topic, &marked, true);
-    int64_t charge = charge_of(input_body_size(record, value_size_of(record)));
-    while (is_full(code) && wait_for_room(producer, charge, deadline_ns)) {
-        code = produce(topic, &marked, true);
+    if (is_full(code)) { /* only then the record is known to be valid */
+        int64_t charge = charge_of(input_body_size(record, value_size_of(record)));
+        while (is_full(code) && wait_for_room(producer, charge, deadline_ns)) {
+            code = produce(topic, &marked, true);
+        }
     }
     if (code != SLUICE_OK) {
         rt_release(producer->world, waiter, sizeof *waiter);

@@ -54,7 +54,7 @@ static sluice_code reserve_chunk(struct sluice_reservation *reservation, uint64_
     }
     if (!rt_budget_take(&producer->budget, &lane->credit, reservation->charge)) {
         input_notify(lane, true);
-        return SLUICE_FULL;
+        return why_full(producer);
     }
     reservation->chunk = chunk_create(producer, BATCH_PREFIX_ROOM + body_size);
     if (reservation->chunk == NULL) {
@@ -68,18 +68,13 @@ sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record,
                            size_t value_size_max, sluice_reservation **out, void **value) {
     struct topic *topic = topic_from(handle);
     struct producer *producer = topic->producer;
-    if (rt_forked(producer->world)) {
-        return SLUICE_FORKED;
-    }
-    if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
-        return SLUICE_CLOSED;
-    }
-    if (record->header_count > 0 && record->headers == NULL) {
-        return SLUICE_INVALID_ARGUMENT;
-    }
-    uint64_t body_size = input_body_size(record, value_size_max);
-    if (body_size == 0 || body_size > (uint64_t)producer->config->max_request_size) {
-        return SLUICE_RECORD_TOO_LARGE;
+    sluice_record shaped = *record; /* the value is not there yet */
+    shaped.value = "";
+    shaped.value_size = value_size_max;
+    uint64_t body_size;
+    sluice_code code = record_admit(producer, &shaped, &body_size);
+    if (code != SLUICE_OK) {
+        return code;
     }
     struct sluice_reservation *reservation = rt_acquire(producer->world, sizeof *reservation);
     if (reservation == NULL) {
@@ -87,7 +82,7 @@ sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record,
     }
     *reservation = (struct sluice_reservation){
         .producer = producer, .topic = topic, .value_size_max = value_size_max};
-    sluice_code code = reserve_chunk(reservation, body_size);
+    code = reserve_chunk(reservation, body_size);
     if (code != SLUICE_OK) {
         reservation_free(reservation);
         return code;
