@@ -192,7 +192,21 @@ static void read_arguments(struct feed *feed, sluice_config *config, int count, 
         give_up("arguments", "see the top of kafka_feed.c");
 }
 
-static void open_all(struct feed *feed, const sluice_config *config) {
+/* What the producer says goes to standard error, which the harness shows when a test fails. */
+static void tell_log(sluice_log_level level, const char *facility, const char *text,
+                     void *context) {
+    (void)context;
+    fprintf(stderr, "%d %s: %s\n", level, facility, text);
+}
+
+static void tell_event(const sluice_event *event, void *context) {
+    (void)context;
+    fprintf(stderr, "event %d, broker %d: %s\n", event->kind, event->broker, event->text);
+}
+
+static void open_all(struct feed *feed, sluice_config *config) {
+    sluice_config_set_log_callback(config, tell_log, NULL);
+    sluice_config_set_event_callback(config, tell_event, NULL);
     sluice_error error;
     feed->producer = sluice_producer_open(config, &error);
     if (feed->producer == NULL)
@@ -207,7 +221,8 @@ static void open_all(struct feed *feed, const sluice_config *config) {
 }
 
 int main(int count, char **words) {
-    static struct feed feed = {.run = {1, 0, 1}, .record_count = 1000, .topic_prefix = "feed-"};
+    static struct feed feed = {
+        .run = {1, 1700000000000, 1}, .record_count = 1000, .topic_prefix = "feed-"};
     sluice_config *config = sluice_config_new();
     if (config == NULL)
         give_up("configuration", "no memory");
