@@ -23,7 +23,7 @@ struct broker {
     uint16_t port;
     char host[LINK_HOST_BYTES_MAX];
     _Atomic uint32_t holds;
-    _Atomic uint32_t started;       /* BROKER_… */
+    _Atomic uint32_t started; /* BROKER_… */
     _Atomic uint32_t actors_left;
     struct aggregator aggregator;
     struct flusher flusher;

@@ -8,7 +8,7 @@
 #include "runtime/assert.h"
 
 enum {
-    SLICE_BYTES = 12288,            /* of input: about 0.25 ms of gzip at its default level */
+    SLICE_BYTES = 12288, /* of input: about 0.25 ms of gzip at its default level */
     OUT_CHUNK_BYTES = 16384 - (int)sizeof(struct chunk)
 };
 
@@ -162,8 +162,8 @@ bool seal_open(struct producer *producer) {
     }
     for (uint32_t i = 0; i < count; i++) {
         struct sealer *sealer = &producer->sealers[i];
-        *sealer = (struct sealer){.producer = producer,
-                                  .memory_bytes = codec->compress_memory_size};
+        *sealer =
+            (struct sealer){.producer = producer, .memory_bytes = codec->compress_memory_size};
         sealer->memory = rt_acquire(producer->world, sealer->memory_bytes);
         if (sealer->memory == NULL) {
             seal_free(producer);
@@ -189,8 +189,7 @@ void seal_free(struct producer *producer) {
         return;
     }
     for (uint32_t i = 0; i < producer->sealer_count; i++) {
-        rt_release(producer->world, producer->sealers[i].memory,
-                   producer->sealers[i].memory_bytes);
+        rt_release(producer->world, producer->sealers[i].memory, producer->sealers[i].memory_bytes);
     }
     uint32_t count = producer->world->workers > 0 ? producer->world->workers : 1;
     rt_release(producer->world, producer->sealers, count * sizeof *producer->sealers);

@@ -25,12 +25,12 @@ struct sealer {
     struct rt_actor actor;
     struct producer *producer;
     struct rt_lane_unbounded batches;
-    struct batch *batch;          /* being packed */
-    struct chunk *in;             /* the piece being read, and how far */
+    struct batch *batch; /* being packed */
+    struct chunk *in;    /* the piece being read, and how far */
     uint32_t in_used, in_left;
     struct chunk *out_first, *out_last;
     uint32_t out_bytes;
-    void *memory;                 /* the codec's */
+    void *memory; /* the codec's */
     size_t memory_bytes;
 };
 

@@ -62,7 +62,8 @@ struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint
                             .base_sequence = -1,
                             .refused_leader_epoch = -1};
     size_t first = size_hint < CHUNK_FIRST_BYTES ? CHUNK_FIRST_BYTES : size_hint;
-    batch->first = chunk_create(producer, first > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : first);
+    batch->first =
+        chunk_create(producer, first > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : first);
     if (batch->first == NULL) {
         rt_release(producer->world, batch, sizeof *batch);
         return NULL;
@@ -103,16 +104,15 @@ static struct slot *slot_for(struct batch *batch) {
     if (last == NULL || last->used == last->capacity) {
         size_t wanted = last == NULL ? SLOT_BLOCK_FIRST_BYTES : (size_t)last->bytes * 2;
         size_t bytes;
-        struct slot_block *block =
-            rt_pool_take(producer_of(batch)->pool,
-                         wanted > SLOT_BLOCK_LARGEST_BYTES ? SLOT_BLOCK_LARGEST_BYTES : wanted,
-                         &bytes);
+        struct slot_block *block = rt_pool_take(
+            producer_of(batch)->pool,
+            wanted > SLOT_BLOCK_LARGEST_BYTES ? SLOT_BLOCK_LARGEST_BYTES : wanted, &bytes);
         if (block == NULL) {
             return NULL;
         }
-        *block = (struct slot_block){
-            .capacity = (uint32_t)((bytes - sizeof *block) / sizeof(struct slot)),
-            .bytes = (uint32_t)bytes};
+        *block = (struct slot_block){.capacity =
+                                         (uint32_t)((bytes - sizeof *block) / sizeof(struct slot)),
+                                     .bytes = (uint32_t)bytes};
         if (last == NULL) {
             batch->slots_first = block;
         } else {
@@ -127,8 +127,8 @@ static struct slot *slot_for(struct batch *batch) {
 /* Puts the prefix right before a body that stays where it is. */
 static bool adopt(struct batch *batch, const struct batch_record *record, int64_t delta) {
     uint8_t prefix[BATCH_PREFIX_ROOM];
-    size_t size = kafka_record_prefix_encode(prefix, record->body_size, delta,
-                                             (int32_t)batch->records);
+    size_t size =
+        kafka_record_prefix_encode(prefix, record->body_size, delta, (int32_t)batch->records);
     struct chunk *chunk = record->adopted;
     chunk->start = (uint32_t)(BATCH_PREFIX_ROOM - size);
     memcpy(chunk->data + chunk->start, prefix, size);
@@ -144,8 +144,8 @@ static bool copy(struct batch *batch, const struct batch_record *record, int64_t
     }
     struct chunk *chunk = batch->last;
     uint8_t *out = chunk->data + chunk->used;
-    size_t size = kafka_record_prefix_encode(out, record->body_size, delta,
-                                             (int32_t)batch->records);
+    size_t size =
+        kafka_record_prefix_encode(out, record->body_size, delta, (int32_t)batch->records);
     memcpy(out + size, record->body, record->body_size);
     size += record->body_size;
     chunk->used += (uint32_t)size;
@@ -201,19 +201,19 @@ void batch_seal(struct batch *batch, uint8_t codec) {
     uint32_t crc = 0;
     batch_payload(batch, sum_add, &crc);
     batch->sum = kafka_batch_sum_of(crc, batch->payload_bytes);
-    kafka_batch_header_encode(batch->header,
-                              &(struct kafka_batch_header){
-                                  .leader_epoch = -1,
-                                  .attributes = codec,
-                                  .last_offset_delta = (int32_t)batch->records - 1,
-                                  .base_timestamp_ms = batch->base_timestamp_ms,
-                                  .max_timestamp_ms = batch->max_timestamp_ms,
-                                  .producer_id = KAFKA_NO_PRODUCER_ID,
-                                  .producer_epoch = KAFKA_NO_PRODUCER_EPOCH,
-                                  .base_sequence = KAFKA_NO_SEQUENCE,
-                                  .record_count = (int32_t)batch->records,
-                                  .records_size = batch->payload_bytes},
-                              batch->sum);
+    kafka_batch_header_encode(
+        batch->header,
+        &(struct kafka_batch_header){.leader_epoch = -1,
+                                     .attributes = codec,
+                                     .last_offset_delta = (int32_t)batch->records - 1,
+                                     .base_timestamp_ms = batch->base_timestamp_ms,
+                                     .max_timestamp_ms = batch->max_timestamp_ms,
+                                     .producer_id = KAFKA_NO_PRODUCER_ID,
+                                     .producer_epoch = KAFKA_NO_PRODUCER_EPOCH,
+                                     .base_sequence = KAFKA_NO_SEQUENCE,
+                                     .record_count = (int32_t)batch->records,
+                                     .records_size = batch->payload_bytes},
+        batch->sum);
     batch->codec = codec;
     batch->sealed = true;
 }

@@ -30,25 +30,25 @@ struct producer;
 /* What travels between leader, aggregator and flusher. One lane carries all kinds, so that a fence
  * stays behind the batches that were sent before it. */
 enum mail_kind {
-    MAIL_BATCH,    /* a batch */
-    MAIL_FENCE,    /* leader -> aggregator -> flusher: hand back everything of this partition */
-    MAIL_STOP,     /* flusher -> leader: stopped, please send a fence */
-    MAIL_BACK,     /* flusher -> leader: all of it, with the ticket */
-    MAIL_FULL,     /* leader -> aggregator: a batch of this partition was closed */
-    MAIL_ANSWERED  /* flusher -> aggregator: nothing older is unanswered any more */
+    MAIL_BATCH,   /* a batch */
+    MAIL_FENCE,   /* leader -> aggregator -> flusher: hand back everything of this partition */
+    MAIL_STOP,    /* flusher -> leader: stopped, please send a fence */
+    MAIL_BACK,    /* flusher -> leader: all of it, with the ticket */
+    MAIL_FULL,    /* leader -> aggregator: a batch of this partition was closed */
+    MAIL_ANSWERED /* flusher -> aggregator: nothing older is unanswered any more */
 };
 
 struct mail {
     struct rt_node node;
     enum mail_kind kind;
-    struct partition *partition;      /* of all kinds */
+    struct partition *partition; /* of all kinds */
 };
 
 struct chunk {
     struct chunk *next;
-    uint32_t capacity;              /* of data */
-    uint32_t start;                 /* where records begin: 0, or behind unused prefix room */
-    uint32_t used;                  /* end of what is written */
+    uint32_t capacity; /* of data */
+    uint32_t start;    /* where records begin: 0, or behind unused prefix room */
+    uint32_t used;     /* end of what is written */
     uint8_t data[];
 };
 
@@ -61,30 +61,30 @@ struct slot {
 
 struct slot_block {
     struct slot_block *next;
-    uint32_t capacity;              /* slots */
-    uint32_t bytes;                 /* of the block, for the pool */
+    uint32_t capacity; /* slots */
+    uint32_t bytes;    /* of the block, for the pool */
     uint32_t used;
     struct slot slots[];
 };
 
 enum {
     BATCH_SLOTS_INLINE = 6,
-    BATCH_CHUNKS_MAX = 20,            /* a batch of more pieces is closed */
-    BATCH_PREFIX_ROOM = 32            /* before a body that is adopted in place */
+    BATCH_CHUNKS_MAX = 20, /* a batch of more pieces is closed */
+    BATCH_PREFIX_ROOM = 32 /* before a body that is adopted in place */
 };
 
 /* What the next attempt must know of the last one. */
 enum batch_standing {
-    BATCH_UNTRIED,  /* no byte of it ever left */
-    BATCH_REFUSED,  /* an answer proves: not written, by any attempt */
-    BATCH_UNSURE    /* may have been written */
+    BATCH_UNTRIED, /* no byte of it ever left */
+    BATCH_REFUSED, /* an answer proves: not written, by any attempt */
+    BATCH_UNSURE   /* may have been written */
 };
 
 struct batch {
-    struct mail mail;                 /* in one lane at a time */
-    struct batch *next;               /* in one holder's list at a time */
+    struct mail mail;   /* in one lane at a time */
+    struct batch *next; /* in one holder's list at a time */
     struct partition *partition;
-    uint64_t index;                   /* order within the partition */
+    uint64_t index; /* order within the partition */
     _Atomic uint32_t pins;
     _Atomic uint32_t lives;
 
@@ -93,37 +93,37 @@ struct batch {
     uint32_t chunk_count;
     struct slot_block *slots_first, *slots_last;
     uint32_t records;
-    uint32_t raw_bytes;               /* of the records as written */
+    uint32_t raw_bytes; /* of the records as written */
     int64_t base_timestamp_ms, max_timestamp_ms;
-    uint64_t opened_ns;               /* when its first record was produced: linger, delivery */
+    uint64_t opened_ns; /* when its first record was produced: linger, delivery */
     uint32_t flush_epoch;
-    int64_t charge;                   /* budget bytes of the records */
-    bool urgent;                      /* somebody waits for it: it was closed at once */
-    bool has_sync;                    /* some slot has SYNC */
+    int64_t charge; /* budget bytes of the records */
+    bool urgent;    /* somebody waits for it: it was closed at once */
+    bool has_sync;  /* some slot has SYNC */
 
     /* -- who holds it, after it was closed -- */
     bool sealed;
     bool decided;
     uint8_t codec;
-    uint32_t payload_bytes;           /* of the records as sent */
-    struct chunk *packed;             /* the compressed records; NULL: `first` is sent */
+    uint32_t payload_bytes; /* of the records as sent */
+    struct chunk *packed;   /* the compressed records; NULL: `first` is sent */
     struct kafka_batch_sum sum;
-    bool packing;                     /* with a sealer */
-    bool in_flight;                   /* in a request of the flusher */
+    bool packing;   /* with a sealer */
+    bool in_flight; /* in a request of the flusher */
     uint8_t header[KAFKA_BATCH_HEADER_SIZE];
 
     /* -- identity and attempts: the holder of the partition's ticket -- */
     bool stamped;
-    bool tried;                       /* handed to a socket since it was lent */
-    bool away;                        /* with the retry actor, on its way back to the leader */
+    bool tried; /* handed to a socket since it was lent */
+    bool away;  /* with the retry actor, on its way back to the leader */
     enum batch_standing standing;
-    int32_t refused_leader_epoch;     /* of the last refusal by OUT_OF_ORDER or the like */
-    bool out_of_order;                /* the last answer was such a refusal */
+    int32_t refused_leader_epoch; /* of the last refusal by OUT_OF_ORDER or the like */
+    bool out_of_order;            /* the last answer was such a refusal */
     int64_t producer_id;
     int16_t producer_epoch;
     int32_t base_sequence;
     uint32_t attempts;
-    uint32_t failures;                /* for the back-off */
+    uint32_t failures; /* for the back-off */
     uint64_t first_sent_ns;
     uint64_t retry_at_ns;
     sluice_code last_error;
@@ -132,7 +132,7 @@ struct batch {
     sluice_outcome outcome;
     sluice_code error;
     int64_t base_offset;
-    int64_t log_append_time_ms;       /* -1: the records' own timestamps count */
+    int64_t log_append_time_ms; /* -1: the records' own timestamps count */
     uint64_t decided_ns;
 
     /* -- the reader of reports -- */
@@ -154,7 +154,7 @@ struct batch_record {
     int64_t timestamp_ms;
     void *opaque;
     bool sync;
-    struct chunk *adopted;            /* the body lies in this chunk, at BATCH_PREFIX_ROOM */
+    struct chunk *adopted; /* the body lies in this chunk, at BATCH_PREFIX_ROOM */
     int64_t charge;
 };
 

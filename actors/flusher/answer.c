@@ -13,8 +13,8 @@ static struct producer *producer_of(const struct flusher *self) {
 
 /* The entry that an answer speaks of. Brokers keep the order in general, so the next one is looked
  * at first. Matched to what was sent, by id where ids were sent. */
-static struct request_entry *find(struct request *request, const struct kafka_produce_answer *answer,
-                                  uint32_t *next) {
+static struct request_entry *find(struct request *request,
+                                  const struct kafka_produce_answer *answer, uint32_t *next) {
     bool by_id = request->link.version >= KAFKA_PRODUCE_TOPIC_ID_VERSION;
     for (uint32_t n = 0; n < request->count; n++) {
         struct request_entry *entry = &request->entries[(*next + n) % request->count];
@@ -22,10 +22,10 @@ static struct request_entry *find(struct request *request, const struct kafka_pr
         if (!entry->open || entry->batch->partition->index != answer->index) {
             continue;
         }
-        bool same = by_id ? memcmp(topic->id.bytes, answer->topic_id.bytes, 16) == 0
-                          : topic->name.size == answer->topic_name.size &&
-                                memcmp(topic->name.data, answer->topic_name.data,
-                                       topic->name.size) == 0;
+        bool same =
+            by_id ? memcmp(topic->id.bytes, answer->topic_id.bytes, 16) == 0
+                  : topic->name.size == answer->topic_name.size &&
+                        memcmp(topic->name.data, answer->topic_name.data, topic->name.size) == 0;
         if (same) {
             *next = (*next + n + 1) % request->count;
             return entry;

@@ -25,8 +25,14 @@ struct broker;
 struct partition;
 struct request;
 
-enum { FLUSHER_MARK_SOCKET = 0, FLUSHER_MARK_TIMER, FLUSHER_MARK_LOOKUP, FLUSHER_MARK_DUE,
-       FLUSHER_MARK_PURGE, FLUSHER_MARK_END };
+enum {
+    FLUSHER_MARK_SOCKET = 0,
+    FLUSHER_MARK_TIMER,
+    FLUSHER_MARK_LOOKUP,
+    FLUSHER_MARK_DUE,
+    FLUSHER_MARK_PURGE,
+    FLUSHER_MARK_END
+};
 
 struct flusher {
     struct rt_actor actor;
@@ -34,13 +40,13 @@ struct flusher {
     struct rt_lane_unbounded mail;
     struct link link;
     struct rt_timer due;
-    struct partition *attached;         /* all partitions lent here */
+    struct partition *attached; /* all partitions lent here */
     struct partition *ready_first, *ready_last;
     struct request *in_flight_first, *in_flight_last;
-    uint32_t in_flight;                 /* requests */
-    struct request *spare;              /* set aside: one request can always be built */
+    uint32_t in_flight;    /* requests */
+    struct request *spare; /* set aside: one request can always be built */
     uint64_t throttled_until_ns;
-    enum link_state seen_state;         /* of the link, to notice failures */
+    enum link_state seen_state; /* of the link, to notice failures */
 };
 
 /* False when memory is short. */

@@ -115,8 +115,7 @@ static int32_t group_of(struct request *request, const struct partition *partiti
 }
 
 static uint64_t overdue_at(const struct flusher *self, const struct batch *batch) {
-    return batch->opened_ns +
-           (uint64_t)producer_of(self)->config->delivery_timeout_ms * 1000000;
+    return batch->opened_ns + (uint64_t)producer_of(self)->config->delivery_timeout_ms * 1000000;
 }
 
 static bool has_room(const struct flusher *self, const struct request *request,
@@ -168,10 +167,10 @@ static void order_entries(struct request *request) {
     for (uint32_t i = 0; i < request->count; i++) {
         struct request_entry *entry = &request->entries[i];
         struct kafka_produce_topic *topic = &request->topics[entry->group];
-        topic->partitions[topic->partition_count++] = (struct kafka_produce_partition){
-            .index = entry->batch->partition->index,
-            .records_size = batch_wire_bytes(entry->batch),
-            .cut = i};
+        topic->partitions[topic->partition_count++] =
+            (struct kafka_produce_partition){.index = entry->batch->partition->index,
+                                             .records_size = batch_wire_bytes(entry->batch),
+                                             .cut = i};
     }
 }
 
@@ -233,8 +232,7 @@ static void encode(struct flusher *self, struct request *request, uint64_t now_n
 static void count_request(struct producer_counters *counters, const struct request *request) {
     atomic_fetch_add_explicit(&counters->requests_sent, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->batches_sent, request->count, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->wire_bytes_sent, request->link.size,
-                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->wire_bytes_sent, request->link.size, memory_order_relaxed);
 }
 
 bool request_send(struct flusher *self, uint64_t now_ns) {
@@ -247,8 +245,8 @@ bool request_send(struct flusher *self, uint64_t now_ns) {
         ticket_make_ready(self, partition);
         return false;
     }
-    request->scratch_bound = kafka_produce_fixed_bound(client_id(self),
-                                                       (struct kafka_text){.data = NULL});
+    request->scratch_bound =
+        kafka_produce_fixed_bound(client_id(self), (struct kafka_text){.data = NULL});
     struct partition *first_again = NULL;
     struct partition *again_last = NULL;
     while (partition != NULL && add(self, request, partition, now_ns)) {

@@ -14,17 +14,13 @@
 
 struct flusher;
 
-enum {
-    REQUEST_ENTRIES_MAX = 256,
-    REQUEST_SLICES_MAX = 800,
-    REQUEST_SCRATCH_BYTES = 14336
-};
+enum { REQUEST_ENTRIES_MAX = 256, REQUEST_SLICES_MAX = 800, REQUEST_SCRATCH_BYTES = 14336 };
 
 struct request_entry {
-    struct batch *batch;     /* pinned until the request is done */
+    struct batch *batch; /* pinned until the request is done */
     struct topic *topic;
-    uint16_t group;          /* of its topic, in `topics` */
-    bool open;               /* waits for an answer */
+    uint16_t group; /* of its topic, in `topics` */
+    bool open;      /* waits for an answer */
 };
 
 struct request {
@@ -36,7 +32,7 @@ struct request {
     uint32_t slice_count;
     uint32_t wire_bytes;
     size_t scratch_bound;
-    uint64_t overdue_ns;      /* when the first of its batches passes its delivery timeout */
+    uint64_t overdue_ns; /* when the first of its batches passes its delivery timeout */
     struct kafka_produce_topic topics[REQUEST_ENTRIES_MAX];
     struct topic *topic_of[REQUEST_ENTRIES_MAX];
     struct kafka_produce_partition partitions[REQUEST_ENTRIES_MAX];

@@ -76,8 +76,7 @@ static bool gate_is_open(const struct flusher *self, const struct partition *par
         return true;
     }
     if (config->enable_idempotence) {
-        return partition->proven &&
-               (int64_t)partition->in_flight < config->max_in_flight;
+        return partition->proven && (int64_t)partition->in_flight < config->max_in_flight;
     }
     return config->given[SLUICE_OPTION_max_in_flight] &&
            (int64_t)partition->in_flight < config->max_in_flight;
@@ -258,8 +257,9 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     lent_remove(partition, batch);
     persisted(batch, base_offset);
     note_lent(self, partition);
-    if (partition->bump_due && (partition->next_unsent == NULL ||
-                                !partition->next_unsent->stamped) && partition->in_flight == 0) {
+    if (partition->bump_due &&
+        (partition->next_unsent == NULL || !partition->next_unsent->stamped) &&
+        partition->in_flight == 0) {
         ticket_stop(self, partition); /* all is settled: home, for the new epoch */
     }
     ticket_settle(self, partition);

@@ -32,64 +32,64 @@ struct topic;
 
 enum {
     INPUT_CHUNK_BYTES = 65536,
-    INPUT_ADOPT_BYTES = 16384,    /* larger bodies travel in a chunk of their own, copied once */
-    INPUT_NOTIFY_BYTES = 32768,   /* a lane is swept at the latest when so much waits in it */
-    INPUT_RECORD_SHARE = 48       /* charged beside the body: prefix, slot, bookkeeping */
+    INPUT_ADOPT_BYTES = 16384,  /* larger bodies travel in a chunk of their own, copied once */
+    INPUT_NOTIFY_BYTES = 32768, /* a lane is swept at the latest when so much waits in it */
+    INPUT_RECORD_SHARE = 48     /* charged beside the body: prefix, slot, bookkeeping */
 };
 
 struct input_chunk {
-    _Atomic uint32_t references;  /* 1 for the lane until it was read to its end, 1 for each run */
-    uint32_t bytes;               /* of the buffer, for the pool */
-    _Atomic uint64_t published;   /* release; pairs with the topic actor's acquire */
+    _Atomic uint32_t references; /* 1 for the lane until it was read to its end, 1 for each run */
+    uint32_t bytes;              /* of the buffer, for the pool */
+    _Atomic uint64_t published;  /* release; pairs with the topic actor's acquire */
     _Atomic(struct input_chunk *) next; /* set after the last publication here */
-    uint64_t unused;              /* keeps data 16-aligned */
+    uint64_t unused;                    /* keeps data 16-aligned */
     uint8_t data[];
 };
 
 struct input_run {
     struct topic *topic;
     uint64_t stamp;
-    uint32_t next;                /* offset of the next run head here; 0: none yet */
+    uint32_t next; /* offset of the next run head here; 0: none yet */
     uint32_t unused;
 };
 
 enum { INPUT_KEYED = 1, INPUT_PARTITION = 2, INPUT_SYNC = 4, INPUT_ADOPTED = 8 };
 
 struct input_entry {
-    uint32_t size;                /* to the next entry or run head; a multiple of 8 */
+    uint32_t size; /* to the next entry or run head; a multiple of 8 */
     uint32_t body_size;
-    uint32_t key_hash;            /* murmur2, with INPUT_KEYED */
-    int32_t partition;            /* with INPUT_PARTITION */
+    uint32_t key_hash; /* murmur2, with INPUT_KEYED */
+    int32_t partition; /* with INPUT_PARTITION */
     int64_t timestamp_ms;
     void *opaque;
     uint32_t flags;
     uint32_t charge;
-    uint8_t body[];               /* or, with INPUT_ADOPTED, a struct chunk * */
+    uint8_t body[]; /* or, with INPUT_ADOPTED, a struct chunk * */
 };
 
 struct input_lane {
     struct rt_credit credit;
     /* -- the thread -- */
     struct producer *producer;
-    uint64_t writer;              /* stamp << 16 | id, as last put into producer->writer */
-    struct topic *topic;          /* of the current run */
-    struct input_chunk *tail;     /* NULL before the first record */
+    uint64_t writer;          /* stamp << 16 | id, as last put into producer->writer */
+    struct topic *topic;      /* of the current run */
+    struct input_chunk *tail; /* NULL before the first record */
     uint32_t tail_used;
-    uint32_t tail_run;            /* offset of the current run head */
-    uint32_t unnotified;          /* bytes published since the topic actor was last notified */
+    uint32_t tail_run;   /* offset of the current run head */
+    uint32_t unnotified; /* bytes published since the topic actor was last notified */
     uint16_t id;
-    uint16_t in_callback;         /* this thread is inside a report callback */
-    void **slot;                  /* the thread's, while owned ... */
-    struct input_lane *slot_next; /* ... and its lane of another producer */
-    _Atomic uint64_t accepted;    /* records; the thread adds, anybody reads */
-    _Atomic uint32_t owned;       /* 0: its thread ended; another may take it */
-    struct input_lane *next;      /* in producer->lanes; set once */
+    uint16_t in_callback;               /* this thread is inside a report callback */
+    void **slot;                        /* the thread's, while owned ... */
+    struct input_lane *slot_next;       /* ... and its lane of another producer */
+    _Atomic uint64_t accepted;          /* records; the thread adds, anybody reads */
+    _Atomic uint32_t owned;             /* 0: its thread ended; another may take it */
+    struct input_lane *next;            /* in producer->lanes; set once */
     _Atomic(struct input_chunk *) head; /* the first chunk; set once, with the first record */
     char pad[64];
     /* -- the topic actor -- */
     struct input_chunk *read;
     uint32_t read_at;
-    uint32_t read_run;            /* offset of the head of the run being read */
+    uint32_t read_run; /* offset of the head of the run being read */
 };
 
 /* The calling thread's lane, made or taken over when it has none. NULL when memory is short. */

@@ -102,9 +102,9 @@ void input_deinit(struct producer *producer) {
     while (lane != NULL) {
         struct input_lane *next = lane->next;
         slot_leave(lane);
-        struct input_chunk *chunk =
-            lane->read != NULL ? lane->read
-                               : atomic_load_explicit(&lane->head, memory_order_acquire);
+        struct input_chunk *chunk = lane->read != NULL
+                                        ? lane->read
+                                        : atomic_load_explicit(&lane->head, memory_order_acquire);
         while (chunk != NULL) {
             struct input_chunk *after = atomic_load_explicit(&chunk->next, memory_order_acquire);
             input_chunk_release(producer, chunk);
@@ -144,8 +144,7 @@ static void stamp(struct input_lane *lane) {
     if (seen == lane->writer) {
         return;
     }
-    while (!atomic_compare_exchange_weak_explicit(word, &seen,
-                                                  ((seen >> 16) + 1) << 16 | lane->id,
+    while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen >> 16) + 1) << 16 | lane->id,
                                                   memory_order_acq_rel, memory_order_acquire)) {
     }
     lane->writer = ((seen >> 16) + 1) << 16 | lane->id;
@@ -167,8 +166,8 @@ static struct input_entry *entry_room(struct input_lane *lane, struct topic *top
         struct input_run *run = (struct input_run *)(void *)(lane->tail->data + lane->tail_used);
         *run = (struct input_run){.topic = topic, .stamp = lane->writer >> 16};
         if (lane->tail_used != 0) {
-            struct input_run *last = (struct input_run *)(void *)(lane->tail->data +
-                                                                  lane->tail_run);
+            struct input_run *last =
+                (struct input_run *)(void *)(lane->tail->data + lane->tail_run);
             last->next = lane->tail_used;
         }
         lane->tail_run = lane->tail_used;
@@ -186,25 +185,24 @@ static void publish(struct input_lane *lane, uint32_t size) {
                           memory_order_relaxed);
     /* seq_cst: input_notify looks at `gathering` next; pairs with the topic actor's clearing of it
      * before its last look (see topic/topic.c) */
-    atomic_store_explicit(&lane->tail->published,
-                          (uint64_t)lane->tail_run << 32 | lane->tail_used, memory_order_seq_cst);
+    atomic_store_explicit(&lane->tail->published, (uint64_t)lane->tail_run << 32 | lane->tail_used,
+                          memory_order_seq_cst);
 }
 
 uint64_t input_body_size(const sluice_record *record, size_t value_size) {
-    if (record->key_size > INT32_MAX || value_size > INT32_MAX || record->header_count > INT32_MAX) {
+    if (record->key_size > INT32_MAX || value_size > INT32_MAX ||
+        record->header_count > INT32_MAX) {
         return 0;
     }
-    uint64_t size = kafka_record_body_size(
-        record->key == NULL ? -1 : (int64_t)record->key_size, (int64_t)value_size,
-        (uint32_t)record->header_count);
+    uint64_t size = kafka_record_body_size(record->key == NULL ? -1 : (int64_t)record->key_size,
+                                           (int64_t)value_size, (uint32_t)record->header_count);
     for (size_t i = 0; i < record->header_count; i++) {
         const sluice_header *header = &record->headers[i];
         if (header->value_size > INT32_MAX) {
             return 0;
         }
         size += kafka_record_header_size(strlen(header->name),
-                                         header->value == NULL ? -1
-                                                               : (int64_t)header->value_size);
+                                         header->value == NULL ? -1 : (int64_t)header->value_size);
     }
     return size;
 }

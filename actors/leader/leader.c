@@ -76,8 +76,8 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns) {
 /* When the oldest undecided batch was opened; 0 when all are in lanes just now. */
 static uint64_t oldest(const struct partition *partition) {
     uint64_t oldest_ns = partition->pending.first != NULL ? partition->pending.first->opened_ns : 0;
-    oldest_ns = earlier(oldest_ns, atomic_load_explicit(&partition->lent_oldest_ns,
-                                                        memory_order_relaxed));
+    oldest_ns =
+        earlier(oldest_ns, atomic_load_explicit(&partition->lent_oldest_ns, memory_order_relaxed));
     return earlier(oldest_ns,
                    atomic_load_explicit(&partition->held_oldest_ns, memory_order_relaxed));
 }

@@ -25,27 +25,33 @@ enum leader_state {
     LEADER_ENDED
 };
 
-enum { LEADER_MARK_METADATA = 0, LEADER_MARK_IDENTITY, LEADER_MARK_TIMER, LEADER_MARK_FULL,
-       LEADER_MARK_PURGE, LEADER_MARK_CLOSE };
+enum {
+    LEADER_MARK_METADATA = 0,
+    LEADER_MARK_IDENTITY,
+    LEADER_MARK_TIMER,
+    LEADER_MARK_FULL,
+    LEADER_MARK_PURGE,
+    LEADER_MARK_CLOSE
+};
 
 struct partition {
-    struct rt_actor leader;             /* the leader actor */
+    struct rt_actor leader; /* the leader actor */
     struct topic *topic;
     int32_t index;
 
     /* -- the topic's partition actor -- */
-    _Atomic uintptr_t writing;          /* the open batch: see leader/writing.h */
-    uint64_t next_index;                /* of the next batch made */
-    uint32_t size_hint;                 /* how large the last batch became */
+    _Atomic uintptr_t writing; /* the open batch: see leader/writing.h */
+    uint64_t next_index;       /* of the next batch made */
+    uint32_t size_hint;        /* how large the last batch became */
 
     /* -- lanes of the leader actor -- */
-    struct rt_lane_unbounded arrivals;  /* batches: fresh, or back from retry */
-    struct rt_lane_unbounded returns;   /* `stop` or `back` of this partition */
-    struct rt_node wait_node;           /* in metadata's lane */
-    struct partition *wait_next;        /* the metadata actor's, while it keeps the partition */
-    _Atomic bool wait_node_in_lane;     /* a second wait posts nothing */
-    struct rt_node identity_node;       /* in identity's lane */
-    struct partition *identity_next;    /* the identity actor's */
+    struct rt_lane_unbounded arrivals; /* batches: fresh, or back from retry */
+    struct rt_lane_unbounded returns;  /* `stop` or `back` of this partition */
+    struct rt_node wait_node;          /* in metadata's lane */
+    struct partition *wait_next;       /* the metadata actor's, while it keeps the partition */
+    _Atomic bool wait_node_in_lane;    /* a second wait posts nothing */
+    struct rt_node identity_node;      /* in identity's lane */
+    struct partition *identity_next;   /* the identity actor's */
     _Atomic bool identity_node_in_lane;
 
     /* -- the leader actor -- */
@@ -53,51 +59,51 @@ struct partition {
     bool closing;
     bool timer_armed;
     bool purging;
-    struct broker *broker;              /* held while LENT or RECALLING */
-    struct batch_list pending;          /* here: retried, then recalled, then fresh */
-    uint32_t away;                      /* batches with the retry actor */
-    uint64_t arrived;                   /* fresh batches so far */
-    struct rt_timer timer;              /* delivery timeout of the oldest undecided batch */
-    struct mail fence;                  /* out while RECALLING */
-    struct mail full;                   /* out while full_posted */
-    _Atomic uint32_t full_posted;       /* set by the leader actor, cleared by the aggregator */
+    struct broker *broker;        /* held while LENT or RECALLING */
+    struct batch_list pending;    /* here: retried, then recalled, then fresh */
+    uint32_t away;                /* batches with the retry actor */
+    uint64_t arrived;             /* fresh batches so far */
+    struct rt_timer timer;        /* delivery timeout of the oldest undecided batch */
+    struct mail fence;            /* out while RECALLING */
+    struct mail full;             /* out while full_posted */
+    _Atomic uint32_t full_posted; /* set by the leader actor, cleared by the aggregator */
 
     /* -- the ticket -- */
-    int64_t producer_id;                /* -1: none yet */
+    int64_t producer_id; /* -1: none yet */
     int16_t producer_epoch;
     int32_t next_sequence;
-    bool bump_due;                      /* what is stamped next needs a new epoch */
-    bool proven;                        /* a success was seen since the ticket was lent */
+    bool bump_due; /* what is stamped next needs a new epoch */
+    bool proven;   /* a success was seen since the ticket was lent */
     int32_t leader_epoch;
     uint8_t topic_id[16];
-    struct batch_list lent;             /* in order: undecided, then unsent */
-    struct batch *next_unsent;          /* in `lent`; NULL: all are in flight */
+    struct batch_list lent;    /* in order: undecided, then unsent */
+    struct batch *next_unsent; /* in `lent`; NULL: all are in flight */
     uint32_t in_flight;
-    bool attached;                      /* in the flusher's list of partitions */
-    bool stopping;                      /* stopped: sends nothing more, goes back */
-    bool fenced;                        /* the fence has arrived */
+    bool attached; /* in the flusher's list of partitions */
+    bool stopping; /* stopped: sends nothing more, goes back */
+    bool fenced;   /* the fence has arrived */
     bool stop_posted;
-    bool ready;                         /* in the flusher's ready list */
+    bool ready; /* in the flusher's ready list */
     struct partition *ready_next;
     struct partition *attached_next, *attached_previous;
     struct mail stop, back;
-    _Atomic uint32_t hard;              /* recalled without waiting for answers */
-    _Atomic uint64_t decided;           /* batches that had arrived and are decided */
-    _Atomic uint64_t lent_oldest_ns;    /* opened_ns of the first in `lent`; 0: none */
+    _Atomic uint32_t hard;           /* recalled without waiting for answers */
+    _Atomic uint64_t decided;        /* batches that had arrived and are decided */
+    _Atomic uint64_t lent_oldest_ns; /* opened_ns of the first in `lent`; 0: none */
 
     /* -- the aggregator -- */
-    struct batch_list held;             /* open or being sealed, in order */
-    uint64_t forwarded;                 /* batches passed to the flusher since the last fence */
-    uint64_t forwarded_base;            /* `decided` when the first of them was */
+    struct batch_list held;  /* open or being sealed, in order */
+    uint64_t forwarded;      /* batches passed to the flusher since the last fence */
+    uint64_t forwarded_base; /* `decided` when the first of them was */
     uint64_t linger_due_ns;
     struct partition *linger_next, *linger_previous;
     bool lingering;
-    bool extended;                      /* the head batch got its extra time */
-    bool answer_wanted;                 /* `answered` was asked for and has not come */
-    bool fence_waits;                   /* the fence waits for `answered` or for sealing */
-    _Atomic uint32_t behind;            /* 1: tell me when nothing older is unanswered */
+    bool extended;           /* the head batch got its extra time */
+    bool answer_wanted;      /* `answered` was asked for and has not come */
+    bool fence_waits;        /* the fence waits for `answered` or for sealing */
+    _Atomic uint32_t behind; /* 1: tell me when nothing older is unanswered */
     struct mail answered;
-    _Atomic uint64_t held_oldest_ns;    /* opened_ns of the first in `held`; 0: none */
+    _Atomic uint64_t held_oldest_ns; /* opened_ns of the first in `held`; 0: none */
 };
 
 #endif

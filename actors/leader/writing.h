@@ -29,9 +29,9 @@
 static inline struct batch *writing_begin(struct partition *partition) {
     uintptr_t seen = atomic_load_explicit(&partition->writing, memory_order_relaxed);
     RT_ASSERT((seen & WRITING_BITS) == 0);
-    if (seen != 0 && atomic_compare_exchange_strong_explicit(
-                         &partition->writing, &seen, seen | WRITING_ACTIVE, memory_order_acq_rel,
-                         memory_order_acquire)) {
+    if (seen != 0 &&
+        atomic_compare_exchange_strong_explicit(&partition->writing, &seen, seen | WRITING_ACTIVE,
+                                                memory_order_acq_rel, memory_order_acquire)) {
         return (struct batch *)seen;
     }
     return NULL;

@@ -14,8 +14,8 @@ static int32_t draw(struct partition_actor *actor) {
     struct producer *producer = actor->topic->producer;
     uint32_t count = (uint32_t)actor->partition_count;
     uint32_t start = (uint32_t)(rt_random(producer->world) % count);
-    const struct snapshot_topic *entry = snapshot_find(metadata_now(&producer->metadata),
-                                                       actor->topic);
+    const struct snapshot_topic *entry =
+        snapshot_find(metadata_now(&producer->metadata), actor->topic);
     for (uint32_t i = 0; entry != NULL && i < count; i++) {
         uint32_t index = (start + i) % count;
         if ((int32_t)index < entry->partition_count && entry->partitions[index].leader != NULL) {

@@ -113,8 +113,7 @@ static void arm(struct partition_actor *self, struct rt_turn *turn) {
     }
 }
 
-static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *turn,
-                                     uint32_t marks) {
+static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct partition_actor *self = caa_container_of(actor, struct partition_actor, actor);
     if ((marks & RT_MARK(PARTITION_MARK_METADATA)) != 0 || self->short_of_memory) {
         self->short_of_memory = false;

@@ -32,27 +32,27 @@ struct run {
     enum run_kind kind;
     struct input_chunk *chunk; /* one reference is the run's */
     uint32_t from, to;
-    uint64_t opened_ns;        /* no later than its first record was produced */
-    bool parked;               /* the chunk is a copy of its own */
+    uint64_t opened_ns; /* no later than its first record was produced */
+    bool parked;        /* the chunk is a copy of its own */
 };
 
 /* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
  * another, drawn at random (KIP-794). */
 struct sticky {
-    int32_t partition;         /* -1: none drawn yet */
+    int32_t partition; /* -1: none drawn yet */
     int64_t bytes;
 };
 
 struct partition_actor {
     struct rt_actor actor;
     struct topic *topic;
-    struct rt_lane_unbounded fresh;   /* struct run.node */
-    struct rt_lane_unbounded retried; /* struct batch.node */
-    struct rt_timer timer;            /* parked records' delivery timeout, or memory again */
+    struct rt_lane_unbounded fresh;         /* struct run.node */
+    struct rt_lane_unbounded retried;       /* struct batch.node */
+    struct rt_timer timer;                  /* parked records' delivery timeout, or memory again */
     struct run *parked_first, *parked_last; /* before metadata or memory came; own copies */
-    struct partition **partitions;    /* by index; NULL until first used */
-    int32_t partition_count;          /* of the table; the topic's count as this actor knows it */
-    struct partition *nowhere;        /* index -1: records that fail before a partition is chosen */
+    struct partition **partitions;          /* by index; NULL until first used */
+    int32_t partition_count;   /* of the table; the topic's count as this actor knows it */
+    struct partition *nowhere; /* index -1: records that fail before a partition is chosen */
     struct sticky sticky;
     sluice_partitioner partitioner;
     void *partitioner_context;
@@ -60,8 +60,12 @@ struct partition_actor {
     bool short_of_memory;
 };
 
-enum { PARTITION_MARK_METADATA = 0, PARTITION_MARK_TIMER, PARTITION_MARK_PURGE,
-       PARTITION_MARK_CLOSE };
+enum {
+    PARTITION_MARK_METADATA = 0,
+    PARTITION_MARK_TIMER,
+    PARTITION_MARK_PURGE,
+    PARTITION_MARK_CLOSE
+};
 
 void partition_actor_start(struct partition_actor *actor, struct topic *topic,
                            const sluice_topic_options *options);

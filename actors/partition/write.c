@@ -12,9 +12,9 @@ struct stretch {
     struct partition_actor *actor;
     struct partition *partition; /* NULL: none */
     struct batch *batch;
-    bool is_new;                 /* the leader actor has not heard of the batch */
+    bool is_new; /* the leader actor has not heard of the batch */
     uint64_t opened_ns;
-    sluice_code error;           /* of a stretch to nowhere */
+    sluice_code error; /* of a stretch to nowhere */
 };
 
 uint64_t write_delivery_ns(const struct producer *producer) {

@@ -77,8 +77,8 @@ static bool wait_for(struct producer *producer, bool (*condition)(struct produce
 }
 
 static bool flush_epochs(struct producer *producer, uint64_t deadline_ns) {
-    uint32_t ticket = atomic_fetch_add_explicit(&producer->flush_wanted, 1,
-                                                memory_order_acq_rel) + 1;
+    uint32_t ticket =
+        atomic_fetch_add_explicit(&producer->flush_wanted, 1, memory_order_acq_rel) + 1;
     rt_mark(&producer->topic_actor.actor, RT_MARK(TOPIC_MARK_FLUSH));
     if (!wait_for(producer, has_passed, ticket, deadline_ns)) {
         return false;

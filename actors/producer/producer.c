@@ -84,8 +84,8 @@ static bool start_actors(struct producer *producer) {
     return seal_open(producer);
 }
 
-static sluice_producer *open_in(struct rt_world *world, bool owns_world,
-                                const sluice_config *given, sluice_error *error) {
+static sluice_producer *open_in(struct rt_world *world, bool owns_world, const sluice_config *given,
+                                sluice_error *error) {
     struct sluice_config *config = sluice_config_resolve(given, error);
     struct producer *producer = config != NULL ? rt_acquire(world, sizeof *producer) : NULL;
     if (producer == NULL) {
@@ -128,9 +128,8 @@ sluice_producer *sluice_producer_open(const sluice_config *config, sluice_error 
         return NULL;
     }
     int cause = 0;
-    struct rt_threads_options options = {.workers = (unsigned)config->workers,
-                                         .thread_end = input_thread_end,
-                                         .name = "sluice"};
+    struct rt_threads_options options = {
+        .workers = (unsigned)config->workers, .thread_end = input_thread_end, .name = "sluice"};
     struct rt_world *world = rt_threads_create(&options, &cause);
     if (world == NULL) {
         sluice_error_set(error, SLUICE_NO_RESOURCES, "worker threads cannot start: errno %d",
@@ -182,8 +181,8 @@ sluice_code sluice_producer_close(sluice_producer *handle, int64_t timeout_ms) {
     atomic_store_explicit(&producer->closed, 1, memory_order_seq_cst);
     if (!atomic_compare_exchange_strong_explicit(&producer->close_state, &state, CLOSE_RUNNING,
                                                  memory_order_acq_rel, memory_order_acquire)) {
-        while (state != CLOSE_DONE && rt_wait(producer->world, &producer->close_state, state,
-                                              deadline_ns)) {
+        while (state != CLOSE_DONE &&
+               rt_wait(producer->world, &producer->close_state, state, deadline_ns)) {
             state = atomic_load_explicit(&producer->close_state, memory_order_acquire);
         }
         return state == CLOSE_DONE ? producer->close_result : SLUICE_TIMED_OUT;
@@ -215,8 +214,7 @@ static void close_actors(struct producer *producer) {
 }
 
 static void topics_free(struct producer *producer) {
-    struct topic *topic = atomic_load_explicit(&producer->topic_actor.topics,
-                                               memory_order_acquire);
+    struct topic *topic = atomic_load_explicit(&producer->topic_actor.topics, memory_order_acquire);
     while (topic != NULL) {
         struct topic *next = topic->next;
         partition_actor_free(&topic->actor);

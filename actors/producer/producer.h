@@ -45,7 +45,7 @@ enum { CLOSE_OPEN, CLOSE_RUNNING, CLOSE_DONE };
 struct producer {
     struct rt_world *world;
     bool owns_world;
-    struct sluice_config *config;   /* our own copy */
+    struct sluice_config *config; /* our own copy */
     struct rt_pool *pool;
     struct rt_budget budget;
 
@@ -59,21 +59,21 @@ struct producer {
     _Atomic uint32_t sealer_turn;
 
     _Atomic(struct input_lane *) lanes;
-    _Atomic uint64_t writer;        /* stamp << 16 | lane: who wrote last (input/input.h) */
+    _Atomic uint64_t writer; /* stamp << 16 | lane: who wrote last (input/input.h) */
 
-    _Atomic uint32_t closed;        /* no more admission */
-    _Atomic uint32_t hurry;         /* callers that wait: nothing lingers while it is not 0 */
-    _Atomic uint32_t flush_epoch;   /* batches opened now belong to it */
+    _Atomic uint32_t closed;      /* no more admission */
+    _Atomic uint32_t hurry;       /* callers that wait: nothing lingers while it is not 0 */
+    _Atomic uint32_t flush_epoch; /* batches opened now belong to it */
     _Atomic int64_t undecided[FLUSH_EPOCHS]; /* batches by flush epoch, not decided yet */
-    _Atomic uint32_t news;          /* bumped for application threads that wait (report/report.h) */
+    _Atomic uint32_t news; /* bumped for application threads that wait (report/report.h) */
     _Atomic uint32_t listeners;
     _Atomic uint32_t flush_wanted, flush_passed; /* tickets */
-    _Atomic uint32_t flush_target;  /* of the last ticket passed: epochs before it must be empty */
+    _Atomic uint32_t flush_target; /* of the last ticket passed: epochs before it must be empty */
     _Atomic uint32_t purge_what;
 
-    _Atomic int64_t actors_left;    /* started by us and not gone */
-    _Atomic uint32_t gone_word;     /* bumped by each that goes */
-    _Atomic uint32_t close_state;   /* CLOSE_… */
+    _Atomic int64_t actors_left;  /* started by us and not gone */
+    _Atomic uint32_t gone_word;   /* bumped by each that goes */
+    _Atomic uint32_t close_state; /* CLOSE_… */
     bool metadata_started, identity_started;
     struct producer_rate log_rates[PRODUCER_RATES], event_rates[PRODUCER_RATES];
     struct producer_counters counters;

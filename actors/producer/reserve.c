@@ -19,10 +19,10 @@ struct sluice_reservation {
     struct producer *producer;
     struct topic *topic;
     struct chunk *chunk;
-    struct input_entry entry;  /* all but the body */
-    size_t value_at;           /* of the value, in the chunk's data */
+    struct input_entry entry; /* all but the body */
+    size_t value_at;          /* of the value, in the chunk's data */
     size_t value_size_max;
-    size_t body_end;           /* with a value of value_size_max bytes */
+    size_t body_end; /* with a value of value_size_max bytes */
     int64_t charge;
 };
 
@@ -64,8 +64,8 @@ static sluice_code reserve_chunk(struct sluice_reservation *reservation, uint64_
     return SLUICE_OK;
 }
 
-sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record,
-                           size_t value_size_max, sluice_reservation **out, void **value) {
+sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record, size_t value_size_max,
+                           sluice_reservation **out, void **value) {
     struct topic *topic = topic_from(handle);
     struct producer *producer = topic->producer;
     sluice_record shaped = *record; /* the value is not there yet */
@@ -102,8 +102,8 @@ sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record,
 static size_t shrink(struct sluice_reservation *reservation, size_t value_size) {
     uint8_t *data = reservation->chunk->data;
     size_t most = reservation->value_size_max;
-    uint8_t *size_at = data + reservation->value_at -
-                       kafka_uvarint_size(kafka_zigzag((int64_t)most));
+    uint8_t *size_at =
+        data + reservation->value_at - kafka_uvarint_size(kafka_zigzag((int64_t)most));
     uint8_t *value_to = kafka_uvarint_put(size_at, kafka_zigzag((int64_t)value_size));
     memmove(value_to, data + reservation->value_at, value_size);
     uint8_t *headers = data + reservation->value_at + most;
@@ -145,8 +145,7 @@ sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
     int64_t charge = (int64_t)body_size + INPUT_RECORD_SHARE;
     reservation->entry.body_size = (uint32_t)body_size;
     reservation->entry.charge = (uint32_t)charge;
-    if (!input_append_adopted(lane, reservation->topic, reservation->chunk,
-                              &reservation->entry)) {
+    if (!input_append_adopted(lane, reservation->topic, reservation->chunk, &reservation->entry)) {
         sluice_abort(reservation);
         return SLUICE_NO_MEMORY;
     }

@@ -71,8 +71,8 @@ static sluice_report report_of(const struct batch *batch) {
 static void report_fill(sluice_report *report, const struct batch *batch, uint32_t index,
                         const struct slot *slot) {
     report->opaque = slot->opaque;
-    report->timestamp_ms = batch->log_append_time_ms >= 0 ? batch->log_append_time_ms
-                                                          : slot->timestamp_and_sync >> 1;
+    report->timestamp_ms =
+        batch->log_append_time_ms >= 0 ? batch->log_append_time_ms : slot->timestamp_and_sync >> 1;
     if (batch->base_offset >= 0) {
         report->offset = batch->base_offset + index;
     }

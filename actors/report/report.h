@@ -26,17 +26,17 @@ enum { REPORT_MARK_CLOSE = 0 };
 enum sync_state { SYNC_WAITING, SYNC_DONE, SYNC_GONE };
 struct sync_waiter {
     _Atomic uint32_t state;
-    void *opaque;              /* the record's own */
+    void *opaque; /* the record's own */
     sluice_report report;
 };
 
 struct report_queue {
-    struct rt_lane_unbounded decided;  /* struct batch.mail */
-    _Atomic uint32_t reading;          /* 0/1: somebody is in report_take */
-    struct batch *current;             /* the reader's: handed over in part */
-    _Atomic uint64_t waiting;          /* records in the lane or in `current` */
+    struct rt_lane_unbounded decided; /* struct batch.mail */
+    _Atomic uint32_t reading;         /* 0/1: somebody is in report_take */
+    struct batch *current;            /* the reader's: handed over in part */
+    _Atomic uint64_t waiting;         /* records in the lane or in `current` */
     _Atomic uint32_t descriptor_used;
-    struct rt_actor actor;             /* only with sluice.callback.thread=worker */
+    struct rt_actor actor; /* only with sluice.callback.thread=worker */
     bool actor_started;
 };
 

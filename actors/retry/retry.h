@@ -28,7 +28,7 @@ struct retry {
     struct rt_lane_unbounded failed;
     struct rt_timer timer;
     struct batch_list buckets[RETRY_BUCKETS];
-    uint64_t swept;                    /* bucket number (time / RETRY_BUCKET_NS) swept up to */
+    uint64_t swept; /* bucket number (time / RETRY_BUCKET_NS) swept up to */
     uint32_t waiting;
 };
 

@@ -21,8 +21,8 @@ static sluice_code check_name(const char *name, sluice_error *error) {
     }
     for (size_t i = 0; i < size; i++) {
         char c = name[i];
-        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '.' || c == '_' || c == '-';
         if (!allowed) {
             return sluice_error_set(error, SLUICE_INVALID_TOPIC,
                                     "topic name with byte 0x%02x at position %zu: only letters, "
@@ -34,8 +34,7 @@ static sluice_code check_name(const char *name, sluice_error *error) {
 }
 
 static struct topic *find(struct producer *producer, const char *name) {
-    struct topic *topic = atomic_load_explicit(&producer->topic_actor.topics,
-                                               memory_order_acquire);
+    struct topic *topic = atomic_load_explicit(&producer->topic_actor.topics, memory_order_acquire);
     while (topic != NULL && strcmp(topic->name, name) != 0) {
         topic = topic->next;
     }
@@ -106,8 +105,8 @@ sluice_topic *sluice_topic_open(sluice_producer *handle, const char *name,
 
 void sluice_topic_close(sluice_topic *handle) {
     if (handle != NULL) {
-        uint32_t before = atomic_fetch_sub_explicit(&topic_from(handle)->handles, 1,
-                                                    memory_order_relaxed);
+        uint32_t before =
+            atomic_fetch_sub_explicit(&topic_from(handle)->handles, 1, memory_order_relaxed);
         RT_ASSERT(before > 0);
     }
 }

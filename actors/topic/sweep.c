@@ -154,8 +154,8 @@ static struct input_lane *lowest(struct topic_actor *self, uint64_t highest, uin
 }
 
 /* As lowest(), and certain: nothing lower was published before what lies before `*to`. */
-static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highest,
-                                        uint64_t *stamp, uint32_t *to) {
+static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highest, uint64_t *stamp,
+                                        uint32_t *to) {
     struct input_lane *lane = lowest(self, highest, stamp);
     while (lane != NULL) {
         *to = run_end(lane, lane_run(lane));

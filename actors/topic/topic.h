@@ -27,7 +27,7 @@ enum { TOPIC_NAME_BYTES_MAX = 249 };
 /* One topic, for as long as the producer lives: the counted handle of the application. */
 struct topic {
     struct producer *producer;
-    uint32_t index;                  /* dense, in order of opening */
+    uint32_t index; /* dense, in order of opening */
     uint16_t name_size;
     char name[TOPIC_NAME_BYTES_MAX + 1];
     _Atomic uint32_t handles;        /* application's counts */
@@ -38,35 +38,39 @@ struct topic {
     struct rt_node metadata_node;    /* in metadata's lane, once */
     struct partition_actor actor;    /* the topic's own partition actor */
     /* -- the topic actor -- */
-    bool touched;                    /* in this sweep: to be notified at its end */
+    bool touched; /* in this sweep: to be notified at its end */
     struct topic *touched_next;
-    struct run token;                /* of the flush being served */
+    struct run token; /* of the flush being served */
 };
 
 struct topic_actor {
     struct rt_actor actor;
     struct producer *producer;
-    struct rt_lane_unbounded retried;  /* struct batch.node */
+    struct rt_lane_unbounded retried; /* struct batch.node */
     struct rt_timer gather;
-    _Atomic uint32_t gathering;        /* 1: lanes will be swept without being notified */
-    _Atomic(struct topic *) topics;    /* newest first; push under `opening` */
+    _Atomic uint32_t gathering;     /* 1: lanes will be swept without being notified */
+    _Atomic(struct topic *) topics; /* newest first; push under `opening` */
     _Atomic uint32_t topic_count;
-    _Atomic uint32_t opening;          /* 0/1: an application thread is in sluice_topic_open */
-    _Atomic uint32_t tokens;           /* flush tokens that partition actors still have */
+    _Atomic uint32_t opening; /* 0/1: an application thread is in sluice_topic_open */
+    _Atomic uint32_t tokens;  /* flush tokens that partition actors still have */
     bool flush_serving;
-    uint32_t flush_wanted;             /* the ticket being served */
-    uint32_t flush_served;             /* the last one that passed everybody */
+    uint32_t flush_wanted; /* the ticket being served */
+    uint32_t flush_served; /* the last one that passed everybody */
     uint64_t swept_ns;
     uint64_t gather_until_ns;
     struct topic *touched;
-    struct run *free_runs;             /* topic actor's own */
-    struct rt_lane_unbounded spent;    /* struct run.node, given back by partition actors */
+    struct run *free_runs;          /* topic actor's own */
+    struct rt_lane_unbounded spent; /* struct run.node, given back by partition actors */
     size_t runs_made;
 };
 
-enum { TOPIC_MARK_GATHER = 0, TOPIC_MARK_FLUSH, TOPIC_MARK_PURGE, TOPIC_MARK_CLOSE,
-       TOPIC_MARK_TOKENS };
-
+enum {
+    TOPIC_MARK_GATHER = 0,
+    TOPIC_MARK_FLUSH,
+    TOPIC_MARK_PURGE,
+    TOPIC_MARK_CLOSE,
+    TOPIC_MARK_TOKENS
+};
 
 void topic_actor_start(struct topic_actor *self, struct producer *producer);
 /* A partition actor has passed the flush token on. */

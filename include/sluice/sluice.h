@@ -68,17 +68,17 @@ typedef enum sluice_outcome {
 } sluice_outcome;
 
 typedef struct sluice_report {
-    void *opaque;              /* as given in the record */
-    sluice_topic *topic;       /* the handle the record was produced to; valid until it is closed */
-    int64_t offset;            /* in its partition; -1 when the broker did not tell */
-    int64_t timestamp_ms;      /* since the epoch, as written (the broker's with LogAppendTime) */
-    int32_t partition;         /* -1 when none was chosen before the record failed */
+    void *opaque;         /* as given in the record */
+    sluice_topic *topic;  /* the handle the record was produced to; valid until it is closed */
+    int64_t offset;       /* in its partition; -1 when the broker did not tell */
+    int64_t timestamp_ms; /* since the epoch, as written (the broker's with LogAppendTime) */
+    int32_t partition;    /* -1 when none was chosen before the record failed */
     sluice_outcome outcome;
-    sluice_code error;         /* SLUICE_OK when persisted; else why */
-    sluice_code last_error;    /* the last error met on the way, also when persisted in the end */
-    uint32_t attempts;         /* hand-overs to a connected socket */
-    uint32_t waited_ms;        /* from produce to the first hand-over, or to the outcome */
-    uint32_t in_flight_ms;     /* from the first hand-over to the outcome */
+    sluice_code error;      /* SLUICE_OK when persisted; else why */
+    sluice_code last_error; /* the last error met on the way, also when persisted in the end */
+    uint32_t attempts;      /* hand-overs to a connected socket */
+    uint32_t waited_ms;     /* from produce to the first hand-over, or to the outcome */
+    uint32_t in_flight_ms;  /* from the first hand-over to the outcome */
 } sluice_report;
 
 /* Called with a batch of reports, in partition order, on the thread inside sluice_poll_callback,
@@ -118,10 +118,10 @@ typedef enum sluice_event_kind {
 typedef struct sluice_event {
     sluice_event_kind kind;
     sluice_code error;
-    int32_t broker;          /* node id, -1 for a bootstrap address or when none is meant */
-    const char *host;        /* NULL when none is meant; gone when the callback returns */
+    int32_t broker;   /* node id, -1 for a bootstrap address or when none is meant */
+    const char *host; /* NULL when none is meant; gone when the callback returns */
     uint16_t port;
-    const char *text;        /* one line; gone when the callback returns */
+    const char *text; /* one line; gone when the callback returns */
 } sluice_event;
 
 /* As the log callback: on a worker, rate limited, must not block. */
@@ -178,14 +178,14 @@ typedef struct sluice_status {
     uint64_t records_not_persisted;
     uint64_t records_unknown;
     uint64_t reports_waiting;
-    uint64_t bytes_used;      /* of buffer.memory */
+    uint64_t bytes_used; /* of buffer.memory */
     uint64_t bytes_limit;
-    uint64_t batches_sent;    /* attempts included */
+    uint64_t batches_sent; /* attempts included */
     uint64_t batches_retried;
     uint64_t requests_sent;   /* Produce requests */
     uint64_t wire_bytes_sent; /* of Produce requests */
     uint64_t connections_open;
-    uint64_t worker_wakeups;  /* times a worker went from asleep to awake */
+    uint64_t worker_wakeups; /* times a worker went from asleep to awake */
 } sluice_status;
 SLUICE_API void sluice_producer_status(sluice_producer *producer, sluice_status *status);
 
@@ -219,8 +219,8 @@ SLUICE_API int32_t sluice_topic_partition_count(sluice_topic *topic, int64_t tim
 /* ---- Producing ------------------------------------------------------------------------------- */
 
 typedef struct sluice_header {
-    const char *name;   /* NUL-terminated UTF-8 */
-    const void *value;  /* NULL: a null value */
+    const char *name;  /* NUL-terminated UTF-8 */
+    const void *value; /* NULL: a null value */
     size_t value_size;
 } sluice_header;
 
@@ -233,9 +233,9 @@ enum {
 
 /* Zero-initialise, then set what you need. */
 typedef struct sluice_record {
-    const void *key;    /* NULL: no key (an empty key is a key: any pointer with size 0) */
+    const void *key; /* NULL: no key (an empty key is a key: any pointer with size 0) */
     size_t key_size;
-    const void *value;  /* NULL: a null value, a tombstone for compacted topics */
+    const void *value; /* NULL: a null value, a tombstone for compacted topics */
     size_t value_size;
     const sluice_header *headers;
     size_t header_count;
