@@ -2,8 +2,8 @@
 /*
  * From a Metadata answer to a snapshot.
  *
- * What an answer may do: name brokers, replace the topics that were asked for, and grow them. What it
- * may not: take a partition back to an older leader epoch of the same topic (an answer of a broker
+ * What an answer may do: name brokers, replace the topics that were asked for, and grow them. What
+ * it may not: take a partition back to an older leader epoch of the same topic (an answer of a broker
  * that lags behind), shrink a topic, or make its partitions unknown by answering with an error: a
  * topic that has partitions keeps them and is asked for again.
  *
@@ -15,6 +15,9 @@
 #include <string.h>
 
 #include "actors/producer/producer.h"
+
+/* A topic that is being made answers with an error at first, and that is no news. */
+enum { FAILURES_TOLD = 3 };
 
 /* ---- survey ---------------------------------------------------------------------------------- */
 
@@ -36,14 +39,16 @@ static bool passes_by_itself(sluice_code error) {
 
 static void topic_judge(struct metadata *metadata, struct metadata_topic *topic,
                         sluice_code error) {
-    sluice_code before = topic->error;
+    topic->failures = error == SLUICE_OK || error != topic->error ? 0 : topic->failures;
     enum metadata_mood mood = error == SLUICE_OK        ? TOPIC_SETTLED
                               : passes_by_itself(error) ? TOPIC_SOON
                                                         : TOPIC_REFUSED;
     topic->error = error;
     topics_mood(metadata->state, topic, mood);
-    if (error != before &&
-        (mood == TOPIC_REFUSED || error == SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION)) {
+    if (error != SLUICE_OK && topic->failures < UINT32_MAX) {
+        topic->failures++;
+    }
+    if (topic->failures == (mood == TOPIC_REFUSED ? 1 : FAILURES_TOLD)) {
         error_tell(metadata, topic);
     }
 }

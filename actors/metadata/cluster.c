@@ -3,7 +3,7 @@
  * sluice_cluster_fetch: the application's end of a fetch. It posts, waits through the world, and
  * makes the public structure out of the answer's bytes on its own thread.
  *
- * The result may outlive the producer and its world, so its memory is taken as a configuration's is:
+ * The result may outlive the producer and its world: its memory is taken as a configuration's is.
  *   [ sluice_cluster | brokers | topics | partitions of all topics | names ]
  */
 #include "actors/metadata/fetch.h"

@@ -126,7 +126,7 @@ static void flush_pass(struct metadata *metadata) {
     }
 }
 
-/* Fetches that application threads are just posting are waited for: a few instructions of theirs. */
+/* Fetches that application threads are just posting are waited for: a few instructions only. */
 static enum rt_verdict end(struct metadata *metadata, struct rt_turn *turn) {
     /* Sequentially consistent with `entering` in cluster.c: one sees the other. */
     atomic_store(&metadata->closing, 1);

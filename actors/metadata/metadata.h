@@ -7,8 +7,8 @@
  *         partitions that wait for a leader (lane `waiting`; partition->wait_node)
  *         cluster fetches of the application (lane `fetches`)
  *         leader hints of produce answers (KIP-951)
- * Sends:  PARTITION_MARK_METADATA to the partition actor of a topic whose entry changed. It owns the
- *         table of partitions, so it passes LEADER_MARK_METADATA on to the leader actors it has
+ * Sends:  PARTITION_MARK_METADATA to the partition actor of a topic whose entry changed. It owns
+ *         the table of partitions, so it passes LEADER_MARK_METADATA on to its leader actors
  *         LEADER_MARK_METADATA to the leader actors that wait
  * Owns:   one link, the broker table, the snapshot being published, the refresh timer
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Snapshots: one allocation each, made as a draft, published when something in it is new, freed when
- * no activation can see it any more.
+ * Snapshots: one allocation each, made as a draft, published when something in it is new, freed
+ * when no activation can see it any more.
  *
  *   [ struct snapshot | topics by index | partitions of all topics | brokers by node id ]
  *

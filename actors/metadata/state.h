@@ -45,6 +45,7 @@ struct metadata_topic {
     uint32_t entries; /* while an answer is read: partitions it lists */
     struct kafka_uuid id;
     sluice_code error; /* of the last answer */
+    uint32_t failures; /* answers in a row with it */
 };
 
 struct metadata_state {
@@ -147,8 +148,8 @@ struct draft {
 bool draft_begin(struct draft *draft, struct metadata *metadata, uint32_t broker_capacity,
                  uint64_t partition_capacity);
 /* Takes a broker in: the old snapshot's if the address is the same, else a new one. A node that is
- * there already with another address is replaced, also as a leader. False when memory is short; true
- * without doing anything when there is no room. */
+ * there already with another address is replaced, also as a leader. False when memory is short;
+ * true without doing anything when there is no room. */
 bool draft_broker(struct draft *draft, int32_t node, const char *host, uint16_t port);
 struct broker *draft_find(const struct draft *draft, int32_t node);
 /* Gives a topic `partition_count` partitions without leaders. */

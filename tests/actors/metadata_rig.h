@@ -42,8 +42,8 @@ struct rig {
     char last_event_text[320];
 };
 
-/* `options`: of the brokers, NULL for three with auto-made topics of 4 partitions. `settings`: name,
- * value, ..., NULL; may be NULL. Node n listens at 10.0.0.n:9092, and is called b<n>.example. */
+/* `options`: of the brokers, NULL for three with auto-made topics of 4 partitions. `settings`:
+ * name, value, ..., NULL; may be NULL. Node n listens at 10.0.0.n:9092, and is called b<n>.example. */
 struct rig *rig_start(uint64_t seed, const sluice_broker_options *options,
                       const char *const *settings);
 void rig_run(struct rig *rig, uint64_t ms);

@@ -31,9 +31,9 @@ Test(metadata_threads, fetches_that_race_with_close_get_an_answer_or_are_told_th
     for (int round = 0; round < ROUNDS; round++) {
         sluice_config *config = sluice_config_new();
         pthread_t threads[THREADS];
-        cr_assert_eq(sluice_config_set(config, "bootstrap.servers",
-                                       sluice_broker_bootstrap(broker), NULL),
-                     SLUICE_OK);
+        cr_assert_eq(
+            sluice_config_set(config, "bootstrap.servers", sluice_broker_bootstrap(broker), NULL),
+            SLUICE_OK);
         sluice_producer *producer = sluice_producer_open(config, NULL);
         cr_assert_not_null(producer);
         sluice_config_free(config);
