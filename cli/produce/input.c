@@ -32,7 +32,6 @@ static void record_make(const struct run *run, const struct line *line, sluice_r
     }
 }
 
-
 /* Hands all records over, waiting for room; gives up at a Ctrl-C. */
 static void records_produce(struct run *run, const sluice_record *records, size_t count) {
     size_t done = 0;

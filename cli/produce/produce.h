@@ -18,6 +18,7 @@ struct request {
     size_t header_count;
     int32_t partition; /* SLUICE_PARTITION_ANY */
     bool json;
+    bool memory_given; /* buffer.memory was */
     char **files;
     int file_count; /* 0: standard input */
 };

@@ -18,7 +18,8 @@ static const char help[] =
     "                                   a line without it has no key\n"
     "  -H, --header NAME=VALUE          a header for each record; may be given again\n"
     "  -z, --compression CODEC          none or gzip\n"
-    "  -X, --option OPTION=VALUE        any option of docs/options.md; may be given again\n"
+    "  -X, --option OPTION=VALUE        any option of docs/options.md; may be given again.\n"
+    "                                   buffer.memory is 8 MiB here unless it is given\n"
     "      --json                       the result as one JSON object on standard output\n"
     "      --help\n"
     "\n"
@@ -27,6 +28,8 @@ static const char help[] =
     "leaves at once.\n";
 
 enum { OPTION_JSON = 256, OPTION_HELP };
+enum { BUFFER_MEMORY = 8388608 };
+#define BUFFER_MEMORY_TEXT "8388608"
 
 static const struct option options[] = {
     {"bootstrap", required_argument, NULL, 'b'}, {"topic", required_argument, NULL, 't'},
@@ -62,6 +65,10 @@ static int delimiter_set(struct request *request, const char *text) {
     return request->delimiter_size > 0 ? EXIT_DONE : usage_error("produce", "-K is empty");
 }
 
+static bool begins_with(const char *text, const char *beginning) {
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
 static int option_take(struct request *request, char **arguments, int option) {
     switch (option) {
     case 'b':
@@ -80,6 +87,8 @@ static int option_take(struct request *request, char **arguments, int option) {
         return config_option(request->config, "produce", "compression.type", optarg) ? EXIT_DONE
                                                                                      : EXIT_USAGE;
     case 'X':
+        request->memory_given |= begins_with(optarg, "buffer.memory=") ||
+                                 begins_with(optarg, "queue.buffering.max.kbytes=");
         return config_assignment(request->config, "produce", optarg) ? EXIT_DONE : EXIT_USAGE;
     case OPTION_JSON:
         request->json = true;
@@ -90,6 +99,27 @@ static int option_take(struct request *request, char **arguments, int option) {
     default:
         return usage_error_option(arguments, option);
     }
+}
+
+static bool is_at_most(const sluice_config *config, const char *name, int64_t most) {
+    char text[32];
+    size_t size = sizeof text;
+    int64_t number;
+    return sluice_config_get(config, name, text, &size, NULL) == SLUICE_OK &&
+           number_read(text, 0, most, &number);
+}
+
+/* Less memory than the library's default keeps one file just as busy, and a large file from taking
+ * more than a small one. */
+static int memory_limit(const struct request *request) {
+    bool small = is_at_most(request->config, "batch.size", BUFFER_MEMORY / 2) &&
+                 is_at_most(request->config, "max.request.size", BUFFER_MEMORY / 2);
+    if (request->memory_given || !small) {
+        return EXIT_DONE;
+    }
+    return config_option(request->config, "produce", "buffer.memory", BUFFER_MEMORY_TEXT)
+               ? EXIT_DONE
+               : EXIT_USAGE;
 }
 
 static int request_check(const struct request *request) {
@@ -121,6 +151,7 @@ int request_read(struct request *request, int count, char **arguments) {
     }
     request->files = arguments + optind;
     request->file_count = count - optind;
+    status = status == EXIT_DONE ? memory_limit(request) : status;
     return status == EXIT_DONE ? request_check(request) : status;
 }
 

@@ -182,7 +182,7 @@ def test_a_large_input_takes_no_more_memory_than_a_small_one():
     if os.environ.get('SLUICE_SANITIZE'):
         raise Skip('a sanitizer keeps freed memory')
     with Broker('--discard') as broker:
-        small = resident_kilobytes(broker, 60)
+        small = resident_kilobytes(broker, 20)
         large = resident_kilobytes(broker, 300)
         assert large < small * 1.3 + 4096, f'expected about {small} kB, seen {large} kB'
 
