@@ -4,8 +4,8 @@
  * whom the metadata actor would ask too, on a link of its own that it closes afterwards.
  *
  * Failures: a broker that cannot be reached or makes no sense is left for the next one; an answer
- * that may change (coordinator loading, ...) is asked for again after retry.backoff.ms, growing; any
- * other one is `fatal`, for good: the program has to change something first.
+ * that may change (coordinator loading, ...) is asked for again after retry.backoff.ms, growing;
+ * any other one is `fatal`, for good: the program has to change something first.
  */
 #include "actors/identity/identity.h"
 

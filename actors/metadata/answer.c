@@ -3,8 +3,8 @@
  * From a Metadata answer to a snapshot.
  *
  * What an answer may do: name brokers, replace the topics that were asked for, and grow them. What
- * it may not: take a partition back to an older leader epoch of the same topic (an answer of a broker
- * that lags behind), shrink a topic, or make its partitions unknown by answering with an error: a
+ * it may not: take a partition back to an older leader epoch of the same topic (a broker may lag
+ * behind), shrink a topic, or make its partitions unknown by answering with an error: a
  * topic that has partitions keeps them and is asked for again.
  *
  * Read twice: a survey that tells how much memory is needed, then the taking.

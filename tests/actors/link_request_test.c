@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests on their way out: gathered, cut into pieces, in order, and what is known after a break. */
+/* Requests on their way out: gathered, cut, in order, and what is known after a break. */
 #include "actors/link_owner.h"
 #include "actors/link_peer.h"
 #include "test.h"

@@ -43,7 +43,7 @@ struct rig {
 };
 
 /* `options`: of the brokers, NULL for three with auto-made topics of 4 partitions. `settings`:
- * name, value, ..., NULL; may be NULL. Node n listens at 10.0.0.n:9092, and is called b<n>.example. */
+ * name, value, ..., NULL; may be NULL. Node n listens at 10.0.0.n:9092 and is b<n>.example. */
 struct rig *rig_start(uint64_t seed, const sluice_broker_options *options,
                       const char *const *settings);
 void rig_run(struct rig *rig, uint64_t ms);
