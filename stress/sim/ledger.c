@@ -111,7 +111,7 @@ static void check_partition(struct ledger *ledger, struct ledger_entry *entry) {
         verdict_fail(ledger->verdict, "record %" PRIu64 ": in partition %d, belongs into %d",
                      entry->id, report->partition, expected);
     }
-    bool early = entry->sync || report->outcome == SLUICE_NOT_PERSISTED || ledger->plan->purges;
+    bool early = entry->sync || report->outcome != SLUICE_PERSISTED;
     if (early || !plan_promises_order(ledger->plan)) {
         return; /* told at once; or given up on before an older one is decided */
     }
