@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* runtime_bench [NAME ...]: each benchmark with one and with two workers, the median of five runs. */
+/* runtime_bench [NAME ...]: each benchmark with one and with two workers, median of five runs. */
 #include "bench.h"
 
 #include <stdbool.h>
