@@ -32,8 +32,8 @@ DOORS = re.compile(r"rt_(threads|sim)_")
 DOOR_KEEPERS = ("actors/producer/",)
 
 # Compiled in other presets only, or by a test of its own.
-COMPILED_ELSEWHERE = ("tests/plain/", "tests/sanitizers/", "tests/install/", "tests/include/nothing.c",
-                      "stress/fuzz/")
+COMPILED_ELSEWHERE = ("tests/plain/", "tests/sanitizers/", "tests/install/",
+                      "tests/include/nothing.c", "stress/fuzz/")
 
 
 def run(*command):
@@ -75,12 +75,13 @@ def cache_entry(build, key):
 
 def symbols(objects, *options):
     """{object: set of names} that nm prints."""
-    found = {}
-    for item in objects:
-        code, output = run("nm", "--format=posix", *options, item)
-        if code != 0:
-            raise RuntimeError(output)
-        found[item] = {line.split()[0] for line in output.splitlines() if line.strip()}
+    code, output = run("nm", "--format=posix", "--print-file-name", *options, *objects)
+    if code != 0:
+        raise RuntimeError(output)
+    found = {item: set() for item in objects}
+    for line in output.splitlines():
+        item, name = re.match(r"(.*?): (\S+)", line).groups()
+        found[item].add(name)
     return found
 
 
