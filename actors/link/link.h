@@ -145,8 +145,9 @@ void link_send(struct link *link, struct link_request *request);
 /* Requests queued or sent and not done. */
 uint32_t link_outstanding(const struct link *link);
 
-/* The next request that is done, in the order of sending: answered (`*answer` then covers the body
- * behind the response header, valid until the next link_next or link_step) or failed. NULL: none.
+/* The next request that is done, in the order of sending (one that expects no answer may overtake
+ * those that do): answered (`*answer` then covers the body behind the response header, valid until
+ * the next link_next or link_step) or failed. NULL: none.
  * When a connection breaks, every outstanding request comes out failed: `first_write_ns != 0` says
  * that a byte of it may have left. */
 struct link_request *link_next(struct link *link, struct kafka_reader *answer);

@@ -63,12 +63,20 @@ static void request_make(struct owner *owner, struct owner_request *request, str
                               .deadline_ns = turn->now_ns + owner->timeout_ms * OWNER_MS};
 }
 
+/* Requests that expect an answer come in the order of sending, and so do those that do not. */
+static void order_check(const struct owner *owner, const struct owner_request *request) {
+    RT_ASSERT(!request->done);
+    for (const struct owner_request *before = owner->requests; before < request; before++) {
+        RT_ASSERT(before->done || before->link.expects_answer != request->link.expects_answer);
+    }
+}
+
 static void done_take(struct owner *owner, struct rt_turn *turn) {
     struct kafka_reader answer;
     struct link_request *done;
     while ((done = link_next(&owner->link, &answer)) != NULL) {
         struct owner_request *request = (struct owner_request *)(void *)done;
-        RT_ASSERT(request == &owner->requests[owner->done]); /* in the order of sending */
+        order_check(owner, request);
         request->done = true;
         request->failed = done->failed;
         request->error = done->error;
