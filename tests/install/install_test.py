@@ -150,7 +150,14 @@ def compile_and_run(install, name, libraries, wanted_shared):
             if ("libsluice" in loaded) != wanted_shared:
                 raise Failure(f"expected libsluice {'' if wanted_shared else 'not '}to be loaded "
                               f"by {path}, seen:\n{loaded}")
-            print(install.run(path, env=environment))
+            said_something(path, install.run(path, env=environment))
+
+
+def said_something(path, output):
+    """Both programs print the report of their record."""
+    if "partition" not in output:
+        raise Failure(f"expected {path} to print its record's report, seen:\n{output}")
+    print(output)
 
 
 def step_pkg_config_shared(install):
@@ -184,7 +191,8 @@ def step_find_package(install):
                     f"-DCMAKE_C_COMPILER={install.compiler}", env=environment)
         install.run("cmake", "--build", built, env=environment)
         for program in ("shared", "static", "broker_shared", "broker_static"):
-            print(install.run(os.path.join(built, program), env=environment))
+            path = os.path.join(built, program)
+            said_something(path, install.run(path, env=environment))
 
 
 def compile_headers(install, compiler, *flags):
