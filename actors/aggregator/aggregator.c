@@ -38,6 +38,9 @@ static void linger_remove(struct aggregator *self, struct partition *partition) 
 
 /* Batches are opened in about the order in which they linger, so the place is near the end. */
 static void linger_insert(struct aggregator *self, struct partition *partition, uint64_t due_ns) {
+    if (partition->lingering && partition->linger_due_ns == due_ns) {
+        return; /* who goes through the list must not meet it again and again */
+    }
     linger_remove(self, partition);
     struct partition *after = self->linger_last;
     while (after != NULL && after->linger_due_ns > due_ns) {
@@ -56,6 +59,11 @@ static void linger_insert(struct aggregator *self, struct partition *partition, 
 
 static void pass_on(struct aggregator *self, struct mail *mail) {
     rt_lane_unbounded_push(&self->broker->flusher.mail, &mail->node);
+}
+
+static void pass_batch_on(struct aggregator *self, struct batch *batch) {
+    atomic_fetch_add_explicit(&batch->partition->unsent, 1, memory_order_seq_cst);
+    pass_on(self, &batch->mail);
 }
 
 static void note_held(struct partition *partition) {
@@ -77,8 +85,7 @@ static void advance(struct aggregator *self, struct partition *partition) {
     /* while a sealer has a batch, all but `packing` is the sealer's */
     while (partition->held.first != NULL && !partition->held.first->packing &&
            partition->held.first->sealed) {
-        struct batch *batch = batch_list_pop(&partition->held);
-        pass_on(self, &batch->mail);
+        pass_batch_on(self, batch_list_pop(&partition->held));
         passed = true;
     }
     if (passed) {
@@ -90,6 +97,15 @@ static void advance(struct aggregator *self, struct partition *partition) {
 
 /* -- linger -- */
 
+static bool take_wish_back(struct partition *partition) {
+    bool taken = atomic_exchange_explicit(&partition->behind, BEHIND_NOTHING,
+                                          memory_order_acq_rel) != BEHIND_NOTHING;
+    if (taken) {
+        partition->answer_wanted = false; /* else it is on its way */
+    }
+    return taken;
+}
+
 /* An older batch of the partition is unanswered, and we shall be told when it is not any more. */
 static bool waits_behind(struct partition *partition) {
     if (atomic_load_explicit(&partition->lent_oldest_ns, memory_order_seq_cst) == 0) {
@@ -98,15 +114,36 @@ static bool waits_behind(struct partition *partition) {
     if (partition->answer_wanted) {
         return true;
     }
-    atomic_store_explicit(&partition->behind, 1, memory_order_seq_cst);
+    atomic_store_explicit(&partition->behind, BEHIND_UNANSWERED, memory_order_seq_cst);
     partition->answer_wanted = true;
     /* pairs with the flusher, which clears lent_oldest_ns before it looks at `behind` */
     if (atomic_load_explicit(&partition->lent_oldest_ns, memory_order_seq_cst) != 0) {
         return true;
     }
-    if (atomic_exchange_explicit(&partition->behind, 0, memory_order_acq_rel) == 1) {
-        partition->answer_wanted = false;
+    take_wish_back(partition);
+    return false;
+}
+
+/* Older batches wait for the gate, so that nothing would leave sooner for being closed now; and we
+ * shall be told when none waits any more. Without this, callers that hurry all the time would cut
+ * what they wait for into ever smaller batches. */
+static bool waits_unsent(struct partition *partition) {
+    if (atomic_load_explicit(&partition->unsent, memory_order_seq_cst) == 0) {
+        return false;
     }
+    if (!partition->answer_wanted) {
+        atomic_store_explicit(&partition->behind, BEHIND_UNSENT, memory_order_seq_cst);
+        partition->answer_wanted = true;
+    } else {
+        uint32_t wish = BEHIND_UNANSWERED; /* sooner, if that is still to come */
+        atomic_compare_exchange_strong_explicit(&partition->behind, &wish, BEHIND_UNSENT,
+                                                memory_order_seq_cst, memory_order_relaxed);
+    }
+    /* pairs with the flusher, which counts `unsent` down before it looks at `behind` */
+    if (atomic_load_explicit(&partition->unsent, memory_order_seq_cst) != 0) {
+        return true;
+    }
+    take_wish_back(partition);
     return false;
 }
 
@@ -128,7 +165,7 @@ static void linger(struct aggregator *self, struct partition *partition, uint64_
     if (partition->extended) {
         due_ns += wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
     }
-    bool hurry = hurried(self);
+    bool hurry = hurried(self) && !waits_unsent(partition);
     if (!hurry && now_ns >= due_ns && !partition->extended && waits_behind(partition)) {
         partition->extended = true;
         due_ns += wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
@@ -158,9 +195,8 @@ static bool is_packing(const struct partition *partition) {
  * sealers and flusher can no longer send anything here for it. */
 static void fence(struct aggregator *self, struct partition *partition) {
     linger_remove(self, partition);
-    if (partition->answer_wanted &&
-        atomic_exchange_explicit(&partition->behind, 0, memory_order_acq_rel) == 1) {
-        partition->answer_wanted = false;
+    if (partition->answer_wanted) {
+        take_wish_back(partition);
     }
     partition->fence_waits = partition->answer_wanted || is_packing(partition);
     if (partition->fence_waits) {
@@ -168,7 +204,7 @@ static void fence(struct aggregator *self, struct partition *partition) {
     }
     struct batch *batch;
     while ((batch = batch_list_pop(&partition->held)) != NULL) {
-        pass_on(self, &batch->mail);
+        pass_batch_on(self, batch);
     }
     note_held(partition);
     partition->extended = false;

@@ -38,16 +38,24 @@ static void detach(struct flusher *self, struct partition *partition) {
     partition->attached = false;
 }
 
+/* Tells the aggregator that what it waits for, which is `least` or more, has come. */
+static void answer_wish(struct flusher *self, struct partition *partition, uint32_t least) {
+    if (atomic_load_explicit(&partition->behind, memory_order_seq_cst) >= least &&
+        atomic_exchange_explicit(&partition->behind, BEHIND_NOTHING, memory_order_acq_rel) !=
+            BEHIND_NOTHING) {
+        rt_lane_unbounded_push(&self->broker->aggregator.mail, &partition->answered.node);
+        rt_notify(&self->broker->aggregator.actor);
+    }
+}
+
 /* Publishes how old the oldest batch here is, and tells the aggregator when there is none. */
 static void note_lent(struct flusher *self, struct partition *partition) {
     struct batch *first = partition->lent.first;
     atomic_store_explicit(&partition->lent_oldest_ns, first != NULL ? first->opened_ns : 0,
                           memory_order_seq_cst);
     /* pairs with the aggregator, which sets `behind` before it looks at lent_oldest_ns again */
-    if (first == NULL && atomic_load_explicit(&partition->behind, memory_order_seq_cst) != 0 &&
-        atomic_exchange_explicit(&partition->behind, 0, memory_order_acq_rel) == 1) {
-        rt_lane_unbounded_push(&self->broker->aggregator.mail, &partition->answered.node);
-        rt_notify(&self->broker->aggregator.actor);
+    if (first == NULL) {
+        answer_wish(self, partition, BEHIND_UNANSWERED);
     }
 }
 
@@ -138,6 +146,10 @@ struct batch *ticket_hand_over(struct flusher *self, struct partition *partition
     batch->in_flight = true;
     partition->in_flight++;
     partition->next_unsent = batch->next;
+    /* pairs with the aggregator, which sets `behind` before it looks at `unsent` again */
+    if (atomic_fetch_sub_explicit(&partition->unsent, 1, memory_order_seq_cst) == 1) {
+        answer_wish(self, partition, BEHIND_UNSENT);
+    }
     return batch;
 }
 
@@ -149,6 +161,7 @@ static void go_back(struct flusher *self, struct partition *partition) {
         detach(self, partition);
     }
     atomic_store_explicit(&partition->lent_oldest_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&partition->unsent, 0, memory_order_relaxed);
     rt_lane_unbounded_push(&partition->returns, &partition->back.node);
     rt_notify(&partition->leader);
 }

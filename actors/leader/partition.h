@@ -34,6 +34,12 @@ enum {
     LEADER_MARK_CLOSE
 };
 
+enum {
+    BEHIND_NOTHING,
+    BEHIND_UNANSWERED, /* when nothing older is unanswered any more */
+    BEHIND_UNSENT      /* when nothing older is unsent any more */
+};
+
 struct partition {
     struct rt_actor leader; /* the leader actor */
     struct topic *topic;
@@ -93,15 +99,14 @@ struct partition {
 
     /* -- the aggregator -- */
     struct batch_list held;  /* open or being sealed, in order */
-    uint64_t forwarded;      /* batches passed to the flusher since the last fence */
-    uint64_t forwarded_base; /* `decided` when the first of them was */
     uint64_t linger_due_ns;
     struct partition *linger_next, *linger_previous;
     bool lingering;
     bool extended;           /* the head batch got its extra time */
     bool answer_wanted;      /* `answered` was asked for and has not come */
     bool fence_waits;        /* the fence waits for `answered` or for sealing */
-    _Atomic uint32_t behind; /* 1: tell me when nothing older is unanswered */
+    _Atomic uint32_t behind; /* BEHIND_…: when the flusher shall send `answered` */
+    _Atomic uint32_t unsent; /* batches passed to the flusher and not handed over by it */
     struct mail answered;
     _Atomic uint64_t held_oldest_ns; /* opened_ns of the first in `held`; 0: none */
 };
