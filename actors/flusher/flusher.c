@@ -106,9 +106,21 @@ static void stop_hard_recalled(struct flusher *self) {
     }
 }
 
+/* Batches that wait for the connection are told what is the matter with it. */
+static void tell_trouble(struct flusher *self) {
+    for (struct partition *partition = self->attached; partition != NULL;
+         partition = partition->attached_next) {
+        struct batch *batch = partition->lent.first;
+        for (; batch != NULL; batch = batch->next) {
+            batch->last_error = self->link.last_error;
+        }
+    }
+}
+
 /* A broker that cannot be reached may have lost its partitions to another. */
 static void watch_link(struct flusher *self) {
     if (self->link.state == LINK_BACKOFF && self->seen_state != LINK_BACKOFF) {
+        tell_trouble(self);
         metadata_refresh(&producer_of(self)->metadata);
     }
     self->seen_state = self->link.state;

@@ -25,7 +25,7 @@ static void take_batch(struct partition *partition, struct batch *batch) {
         return;
     }
     partition->arrived++;
-    if (!partition->timer_armed) {
+    if (partition->timer_due_ns == 0) {
         leader_arm(partition, batch->opened_ns);
     }
     if (partition->state == LEADER_LENT && partition->pending.first == NULL) {
@@ -62,11 +62,15 @@ static bool take_returns(struct partition *partition, struct rt_turn *turn) {
     return take != RT_EMPTY;
 }
 
+static void arm_at(struct partition *partition, uint64_t due_ns) {
+    partition->timer_due_ns = due_ns;
+    rt_timer_arm(producer_of(partition)->world, &partition->timer, due_ns);
+}
+
 void leader_arm(struct partition *partition, uint64_t opened_ns) {
     struct producer *producer = producer_of(partition);
     uint64_t limit_ns = (uint64_t)producer->config->delivery_timeout_ms * 1000000;
-    partition->timer_armed = true;
-    rt_timer_arm(producer->world, &partition->timer, opened_ns + limit_ns);
+    arm_at(partition, opened_ns + limit_ns);
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns) {
@@ -86,11 +90,10 @@ enum { LOOK_AGAIN_NS = 1000000 };
 
 static void check_timer(struct partition *partition, uint64_t now_ns) {
     struct producer *producer = producer_of(partition);
-    if (!partition->timer_armed ||
-        now_ns < atomic_load_explicit(&partition->timer.deadline_ns, memory_order_relaxed)) {
+    if (partition->timer_due_ns == 0 || now_ns < partition->timer_due_ns) {
         return;
     }
-    partition->timer_armed = false;
+    partition->timer_due_ns = 0;
     if (atomic_load_explicit(&partition->decided, memory_order_acquire) == partition->arrived) {
         return;
     }
@@ -103,8 +106,7 @@ static void check_timer(struct partition *partition, uint64_t now_ns) {
     settle_overdue(partition, now_ns);
     oldest_ns = oldest(partition);
     if (oldest_ns == 0 || now_ns >= oldest_ns + limit_ns) {
-        partition->timer_armed = true;
-        rt_timer_arm(producer->world, &partition->timer, now_ns + LOOK_AGAIN_NS);
+        arm_at(partition, now_ns + LOOK_AGAIN_NS);
     } else {
         leader_arm(partition, oldest_ns);
     }

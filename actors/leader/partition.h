@@ -63,13 +63,13 @@ struct partition {
     /* -- the leader actor -- */
     enum leader_state state;
     bool closing;
-    bool timer_armed;
     bool purging;
     struct broker *broker;        /* held while LENT or RECALLING */
     struct batch_list pending;    /* here: retried, then recalled, then fresh */
     uint32_t away;                /* batches with the retry actor */
     uint64_t arrived;             /* fresh batches so far */
     struct rt_timer timer;        /* delivery timeout of the oldest undecided batch */
+    uint64_t timer_due_ns;        /* 0: not armed */
     struct mail fence;            /* out while RECALLING */
     struct mail full;             /* out while full_posted */
     _Atomic uint32_t full_posted; /* set by the leader actor, cleared by the aggregator */

@@ -123,7 +123,9 @@ static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *tur
     bool more = pass_retried(self, turn);
     more = take_fresh(self, turn) || more;
     if ((marks & RT_MARK(PARTITION_MARK_PURGE)) != 0) {
-        write_refuse_all(self, SLUICE_PURGED);
+        struct producer *producer = self->topic->producer;
+        write_refuse_all(
+            self, (sluice_code)atomic_load_explicit(&producer->purge_error, memory_order_relaxed));
         each_partition(self, RT_MARK(LEADER_MARK_PURGE));
     }
     if (self->parked_first != NULL) {

@@ -25,6 +25,8 @@ static void announce(struct stretch *stretch, bool closed) {
     struct partition *partition = stretch->partition;
     if (partition->index < 0) {
         RT_ASSERT(closed);
+        stretch->batch->last_error = (sluice_code)atomic_load_explicit(
+            &partition->topic->producer->metadata.trouble, memory_order_relaxed);
         batch_decide(stretch->batch, SLUICE_NOT_PERSISTED, stretch->error, -1);
     } else if (stretch->is_new) {
         rt_lane_unbounded_push(&partition->arrivals, &stretch->batch->mail.node);

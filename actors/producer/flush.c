@@ -105,19 +105,21 @@ static bool all_decided(struct producer *producer, uint32_t unused) {
     return true;
 }
 
-void purge_begin(struct producer *producer, uint32_t what) {
-    atomic_fetch_or_explicit(&producer->purge_what, what, memory_order_acq_rel);
+void purge_begin(struct producer *producer, uint32_t what, sluice_code error) {
+    atomic_store_explicit(&producer->purge_error, error, memory_order_relaxed);
+    atomic_store_explicit(&producer->purge_what, what, memory_order_release);
     rt_mark(&producer->topic_actor.actor, RT_MARK(TOPIC_MARK_PURGE));
     rt_mark(&producer->retry.actor, RT_MARK(RETRY_MARK_PURGE));
 }
 
 void purge_all(struct producer *producer) {
+    const uint32_t everything = SLUICE_PURGE_UNSENT | SLUICE_PURGE_SENT;
     uint32_t ticket;
     do {
-        purge_begin(producer, SLUICE_PURGE_UNSENT | SLUICE_PURGE_SENT);
+        purge_begin(producer, everything, SLUICE_CLOSE_TIMED_OUT);
         ticket = atomic_fetch_add_explicit(&producer->flush_wanted, 1, memory_order_acq_rel) + 1;
         rt_mark(&producer->topic_actor.actor, RT_MARK(TOPIC_MARK_FLUSH));
         wait_for(producer, has_passed, ticket, RT_FOREVER);
-        purge_begin(producer, SLUICE_PURGE_UNSENT | SLUICE_PURGE_SENT);
+        purge_begin(producer, everything, SLUICE_CLOSE_TIMED_OUT);
     } while (!wait_for(producer, all_decided, 0, RT_FOREVER));
 }

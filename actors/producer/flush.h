@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sluice/error.h>
+
 struct producer;
 
 /* A batch is opened: counted in the epoch that is returned. Partition actors only. */
@@ -25,9 +27,9 @@ void flush_passed(struct producer *producer, uint32_t ticket);
 /* Ticket and wait, for flush and close; serves the report callback meanwhile. False at the deadline.
  * Application threads. */
 bool flush_wait(struct producer *producer, uint64_t deadline_ns);
-/* Gives up on what was accepted so far: SLUICE_PURGE_… */
-void purge_begin(struct producer *producer, uint32_t what);
-/* Gives up on everything and waits until all of it is decided, which needs no broker and no time. */
+/* Gives up on what was accepted so far: SLUICE_PURGE_…; `error` goes into the reports. */
+void purge_begin(struct producer *producer, uint32_t what, sluice_code error);
+/* For close: gives up on everything and waits until all of it is decided, which needs no broker and no time. */
 void purge_all(struct producer *producer);
 
 #endif

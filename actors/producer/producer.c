@@ -164,7 +164,7 @@ sluice_code sluice_purge(sluice_producer *handle, unsigned what) {
     if (what == 0 || (what & ~(unsigned)(SLUICE_PURGE_UNSENT | SLUICE_PURGE_SENT)) != 0) {
         return SLUICE_INVALID_ARGUMENT;
     }
-    purge_begin(producer, what);
+    purge_begin(producer, what, SLUICE_PURGED);
     return SLUICE_OK;
 }
 

@@ -19,11 +19,11 @@ struct sluice_reservation {
     struct producer *producer;
     struct topic *topic;
     struct chunk *chunk;
-    struct input_entry entry; /* all but the body */
-    size_t value_at;          /* of the value, in the chunk's data */
+    size_t value_at; /* of the value, in the chunk's data */
     size_t value_size_max;
     size_t body_end; /* with a value of value_size_max bytes */
     int64_t charge;
+    struct input_entry entry; /* all but the body; last, for it ends in an open array */
 };
 
 static void reservation_free(struct sluice_reservation *reservation) {

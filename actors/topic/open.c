@@ -135,6 +135,9 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
         }
         bool final = why != SLUICE_OK && !sluice_code_retriable(why);
         if (!in_time || final) {
+            sluice_code trouble = (sluice_code)atomic_load_explicit(&producer->metadata.trouble,
+                                                                    memory_order_relaxed);
+            why = why != SLUICE_OK ? why : trouble;
             sluice_error_code(error, why != SLUICE_OK ? why : SLUICE_TIMED_OUT);
             return -1;
         }
