@@ -31,8 +31,8 @@ static void error_tell(struct metadata *metadata, const struct metadata_topic *t
                                                        .text = text});
 }
 
-/* Kafka answers so while it makes a topic: while brokers start, 38 and -1 included. */
-static bool passes_by_itself(sluice_code error) {
+/* While brokers start, 38 and -1 are among the answers. */
+bool snapshot_error_passes(sluice_code error) {
     return sluice_code_retriable(error) || error == SLUICE_BROKER_UNKNOWN_SERVER_ERROR ||
            error == SLUICE_BROKER_INVALID_REPLICATION_FACTOR;
 }
@@ -40,9 +40,9 @@ static bool passes_by_itself(sluice_code error) {
 static void topic_judge(struct metadata *metadata, struct metadata_topic *topic,
                         sluice_code error) {
     topic->failures = error == SLUICE_OK || error != topic->error ? 0 : topic->failures;
-    enum metadata_mood mood = error == SLUICE_OK        ? TOPIC_SETTLED
-                              : passes_by_itself(error) ? TOPIC_SOON
-                                                        : TOPIC_REFUSED;
+    enum metadata_mood mood = error == SLUICE_OK             ? TOPIC_SETTLED
+                              : snapshot_error_passes(error) ? TOPIC_SOON
+                                                             : TOPIC_REFUSED;
     topic->error = error;
     topics_mood(metadata->state, topic, mood);
     if (error != SLUICE_OK && topic->failures < UINT32_MAX) {

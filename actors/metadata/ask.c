@@ -225,11 +225,11 @@ static void address_turn(struct metadata *metadata, struct rt_turn *turn) {
     link_want(&state->link, true);
 }
 
-/* The link has failed, or its broker is of no use. */
-static void address_leave(struct metadata *metadata) {
+/* The link has failed, or its broker is of no use. That is trouble if somebody needs it now. */
+static void address_leave(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
-    if (state->link.last_error != SLUICE_OK) {
-        fetch_trouble(state, state->link.last_error);
+    if (state->link.last_error != SLUICE_OK && turn->now_ns >= any_due(state)) {
+        atomic_store_explicit(&metadata->trouble, state->link.last_error, memory_order_relaxed);
     }
     link_close(&state->link);
 }
@@ -249,6 +249,7 @@ static void broker_answered(struct metadata *metadata) {
     struct metadata_state *state = metadata->state;
     addresses_restart(&state->addresses, metadata->producer);
     state->addresses.bootstrap_only = false;
+    atomic_store_explicit(&metadata->trouble, SLUICE_OK, memory_order_relaxed);
     state->down_told = false;
     state->down_rounds = 0;
     state->reconnect_ns = 0;
@@ -352,13 +353,13 @@ static bool move_on(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
     struct link *link = &state->link;
     if (link->state == LINK_BACKOFF) {
-        address_leave(metadata);
+        address_leave(metadata, turn);
     }
     if (state->asking || turn->now_ns < any_due(state)) {
         return false;
     }
     if (link->state == LINK_READY && !broker_is_of_use(state, turn)) {
-        address_leave(metadata);
+        address_leave(metadata, turn);
     }
     if (link->state == LINK_IDLE && !link->wanted) {
         address_turn(metadata, turn);

@@ -175,9 +175,9 @@ static bool fetch_wait(struct metadata_fetch *fetch, int64_t timeout_ms) {
     return true;
 }
 
-static sluice_code timed_out(const struct metadata_fetch *fetch, const struct producer *producer,
-                             int64_t timeout_ms, sluice_error *error) {
-    sluice_code trouble = (sluice_code)atomic_load_explicit(&fetch->trouble, memory_order_relaxed);
+static sluice_code timed_out(const struct producer *producer, int64_t timeout_ms,
+                             sluice_error *error) {
+    sluice_code trouble = metadata_trouble(&producer->metadata);
     if (trouble == SLUICE_OK) {
         return sluice_error_set(error, SLUICE_TIMED_OUT, "no answer within %lld ms from %.120s",
                                 (long long)timeout_ms, producer->config->bootstrap_servers);
@@ -243,7 +243,7 @@ sluice_cluster *sluice_cluster_fetch(sluice_producer *handle, const char *topic,
     } else if (fetch_wait(fetch, timeout_ms)) {
         cluster = fetch_result(fetch, error);
     } else {
-        timed_out(fetch, producer, timeout_ms, error);
+        timed_out(producer, timeout_ms, error);
         atomic_store_explicit(&fetch->abandoned, 1, memory_order_relaxed);
     }
     metadata_fetch_release(fetch);

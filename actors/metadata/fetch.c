@@ -81,12 +81,6 @@ void fetch_answer(struct metadata *metadata, struct metadata_fetch *fetch, int16
     fetch_done(metadata, fetch);
 }
 
-void fetch_trouble(struct metadata_state *state, sluice_code code) {
-    for (struct metadata_fetch *fetch = state->fetch_first; fetch != NULL; fetch = fetch->next) {
-        atomic_store_explicit(&fetch->trouble, (int32_t)code, memory_order_relaxed);
-    }
-}
-
 void fetch_end(struct metadata *metadata) {
     struct metadata_fetch *fetch;
     fetch_collect(metadata);

@@ -7,7 +7,6 @@
  * | field            | written by                              | read by                          |
  * | topic, every     | the caller, before it is posted         | the actor                        |
  * | answer…, error   | the actor, before `done` (release)      | the caller, after it (acquire)   |
- * | trouble          | the actor                               | the caller, when time is up      |
  * | abandoned        | the caller                              | the actor: do not ask any more   |
  */
 #ifndef ACTORS_METADATA_FETCH_H
@@ -26,8 +25,7 @@ struct metadata_fetch {
     _Atomic uint32_t references;
     _Atomic uint32_t done;
     _Atomic uint32_t abandoned;
-    _Atomic int32_t trouble; /* the last sluice_code that stood between it and an answer */
-    bool every;              /* all topics; else `topic` alone */
+    bool every; /* all topics; else `topic` alone */
     uint16_t topic_size;
     char topic[TOPIC_NAME_BYTES_MAX + 1];
     sluice_code error;

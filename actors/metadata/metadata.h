@@ -48,6 +48,9 @@ struct metadata {
     struct rt_lane_unbounded waiting; /* struct partition.wait_node */
     struct rt_lane_unbounded fetches; /* struct metadata_fetch.node */
     struct rt_lane_unbounded hints;   /* struct metadata_hint.node */
+    _Atomic int32_t trouble;          /* why nobody could be asked, a sluice_code; SLUICE_OK once
+                                         somebody answers. Relaxed: it is for those who ran out
+                                         of time without an answer */
     _Atomic uint32_t closing;         /* 1: no fetch is accepted; pairs with `entering` */
     _Atomic uint32_t entering;        /* application threads that may be posting a fetch */
     struct metadata_state *state;     /* private to actors/metadata */
@@ -77,6 +80,10 @@ void metadata_post_hint(struct metadata *metadata, struct metadata_hint *hint);
 /* The snapshot now, NULL before the first answer. Inside an activation only. */
 static inline const struct snapshot *metadata_now(struct metadata *metadata) {
     return rt_snapshot_read(&metadata->published);
+}
+/* Why no metadata comes, as far as it is known; SLUICE_OK when it comes. Any thread. */
+static inline sluice_code metadata_trouble(const struct metadata *metadata) {
+    return (sluice_code)atomic_load_explicit(&metadata->trouble, memory_order_relaxed);
 }
 /* Ends the actor; producer_actor_gone() is called when it has gone. */
 void metadata_close(struct metadata *metadata);

@@ -43,4 +43,8 @@ struct snapshot {
 const struct snapshot_topic *snapshot_find(const struct snapshot *snapshot,
                                            const struct topic *topic);
 
+/* An error of a topic's entry that may go away by itself, like those that Kafka answers while it
+ * makes a topic or while its brokers start. With another one its records can be refused. */
+bool snapshot_error_passes(sluice_code error);
+
 #endif

@@ -179,8 +179,6 @@ void fetch_return(struct metadata_state *state, struct metadata_fetch *fetch);
 void fetch_answer(struct metadata *metadata, struct metadata_fetch *fetch, int16_t version,
                   struct kafka_reader body);
 void fetch_fail(struct metadata *metadata, struct metadata_fetch *fetch, sluice_code code);
-/* Tells those who wait why there is no answer yet. */
-void fetch_trouble(struct metadata_state *state, sluice_code code);
 void fetch_end(struct metadata *metadata);
 
 #endif

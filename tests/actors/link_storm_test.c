@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Peers that do anything at all, drawn from the seed: every request still comes out exactly once and
+/* Peers that do anything at all, drawn from the seed: every request still comes out exactly once,
  * in order, every byte of memory comes back, and once the peer behaves the link works. */
 #include "actors/link_owner.h"
 #include "actors/link_peer.h"
