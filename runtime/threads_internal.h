@@ -82,7 +82,9 @@ struct worker {
     uint32_t outside_countdown; /* activations until it looks at what waits outside */
     bool searching;             /* counted in `idle` as searching */
     bool away;                  /* counted in `idle` as away: a long slice, or user code */
-    uint64_t now_ns;            /* of the last look at the clock */
+    bool slept;                 /* since its last activation */
+    uint64_t awake_since_ns;
+    uint64_t now_ns; /* of the last look at the clock */
     /* Who wakes it. */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t sleep; /* enum sleep_state; the futex */
 };
@@ -134,6 +136,8 @@ struct poller_slot {
     _Atomic uint32_t next_free; /* index + 1 */
     _Atomic uint32_t mark;
     _Atomic(struct rt_actor *) actor;
+    _Atomic bool readable; /* a read may find something: saves the system call that finds nothing */
+    _Atomic bool hung_up;  /* it may find the end, too */
 };
 
 struct poller {
@@ -162,7 +166,7 @@ void poller_drop_token(struct worker *worker);
 void poller_wait(struct worker *worker, uint64_t timeout_ns);
 void poller_interrupt(struct poller *poller);
 /* Raises the mark of the socket that a key names, if that is still the same opening. */
-void poller_dispatch(struct poller *poller, uint64_t key);
+void poller_dispatch(struct poller *poller, uint64_t key, uint32_t events);
 
 /* ---- threads_wheel.c, threads_timer.c -------------------------------------------------------- */
 
@@ -299,6 +303,7 @@ struct threads {
 
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t idle; /* see threads_park.c */
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t random;
+    alignas(CACHE_LINE_BYTES) _Atomic uint32_t waiting; /* application threads, on any word */
 
     struct runq_shared actors; /* submitted from outside, and what a ring had no room for */
     struct runq_shared jobs;

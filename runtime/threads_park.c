@@ -196,6 +196,7 @@ void park(struct worker *worker) {
     struct threads *threads = worker->threads;
     announce(worker);
     if (!worker_sees_work(worker) && !atomic_load(&threads->stopping)) {
+        worker->slept = true;
         if (poller_try_token(worker)) {
             sleep_in_epoll(worker);
             poller_drop_token(worker);

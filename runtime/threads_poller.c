@@ -12,6 +12,8 @@
  * | poller_interrupt              | anybody                                           |
  *
  * | atomic            | pairs with                                                          |
+ * | slot.readable     | set before the mark, cleared by exchange before the read: whatever  |
+ * |                   | the read does not find sets it again                                |
  * | slot.generation   | odd: open. Release store by the owner after actor and mark; the     |
  * |                   | poller loads it before and after it reads them (acquire)            |
  * | poller.free       | compare-and-swap with a tag, so a slot that came back is noticed    |
@@ -135,6 +137,8 @@ static struct poller_slot *new_slot(struct poller *poller) {
 static void open_slot(struct poller_slot *slot, struct rt_socket *socket) {
     atomic_store_explicit(&slot->actor, socket->actor, memory_order_relaxed);
     atomic_store_explicit(&slot->mark, socket->mark, memory_order_relaxed);
+    atomic_store_explicit(&slot->readable, true, memory_order_relaxed);
+    atomic_store_explicit(&slot->hung_up, false, memory_order_relaxed);
     uint32_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed) + 1;
     RT_ASSERT(generation % 2 == 1);
     atomic_store_explicit(&slot->generation, generation, memory_order_release);
@@ -202,7 +206,7 @@ void poller_interrupt(struct poller *poller) {
     RT_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
 }
 
-void poller_dispatch(struct poller *poller, uint64_t key) {
+void poller_dispatch(struct poller *poller, uint64_t key, uint32_t events) {
     if (key == WAKE_KEY) {
         return;
     }
@@ -213,9 +217,16 @@ void poller_dispatch(struct poller *poller, uint64_t key) {
     }
     struct rt_actor *actor = atomic_load_explicit(&slot->actor, memory_order_acquire);
     uint32_t mark = atomic_load_explicit(&slot->mark, memory_order_acquire);
-    if (atomic_load_explicit(&slot->generation, memory_order_relaxed) == generation) {
-        rt_mark(actor, mark);
+    if (atomic_load_explicit(&slot->generation, memory_order_relaxed) != generation) {
+        return;
     }
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        atomic_store(&slot->hung_up, true);
+    }
+    if ((events & ~(uint32_t)EPOLLOUT) != 0) {
+        atomic_store(&slot->readable, true); /* before the mark; pairs: sockets_read */
+    }
+    rt_mark(actor, mark);
 }
 
 static int wait_events(struct poller *poller, struct epoll_event *events, uint64_t timeout_ns) {
@@ -248,6 +259,6 @@ void poller_wait(struct worker *worker, uint64_t timeout_ns) {
     }
     RT_ASSERT(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; i++) {
-        poller_dispatch(poller, events[i].data.u64);
+        poller_dispatch(poller, events[i].data.u64, events[i].events);
     }
 }

@@ -160,11 +160,23 @@ int sockets_accept(struct rt_world *world, struct rt_socket *listener, struct rt
     }
 }
 
+/* A read that got less than it asked for has emptied the stream (epoll(7)), unless the end follows:
+ * the next one needs no system call before epoll has news. */
 int64_t sockets_read(struct rt_world *world, struct rt_socket *socket, void *data, size_t size) {
     (void)world;
+    struct poller_slot *slot = socket->executor;
+    if (slot == NULL) {
+        return -ENOTCONN;
+    }
+    if (!atomic_exchange(&slot->readable, false) && !atomic_load(&slot->hung_up)) {
+        return RT_IO_AGAIN;
+    }
     for (;;) {
         ssize_t got = recv(socket->handle, data, size, 0);
         if (got >= 0) {
+            if ((size_t)got == size || got == 0) {
+                atomic_store(&slot->readable, true);
+            }
             return got;
         }
         if (errno == EAGAIN || errno == EWOULDBLOCK) {

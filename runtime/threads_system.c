@@ -77,20 +77,27 @@ static long futex(_Atomic uint32_t *word, int operation, uint32_t value,
 
 bool system_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
                  uint64_t deadline_ns) {
-    (void)world;
+    struct threads *threads = threads_of(world);
     struct timespec deadline = {
         .tv_sec = (time_t)(deadline_ns / NS_PER_S),
         .tv_nsec = (long)(deadline_ns % NS_PER_S),
     };
     /* The bitset form takes an absolute time of CLOCK_MONOTONIC. */
+    atomic_fetch_add(&threads->waiting, 1); /* before the kernel looks at *word; pairs: wake */
     long result =
         futex(word, FUTEX_WAIT_BITSET, seen, deadline_ns == RT_FOREVER ? NULL : &deadline);
-    return result == 0 || errno != ETIMEDOUT;
+    bool in_time = result == 0 || errno != ETIMEDOUT;
+    atomic_fetch_sub_explicit(&threads->waiting, 1, memory_order_relaxed);
+    return in_time;
 }
 
+/* The caller has changed *word, in any order it likes: the fence puts that before the look. Who is
+ * not seen waiting has yet to look at *word, and finds it changed. */
 void system_wake(struct rt_world *world, _Atomic uint32_t *word) {
-    (void)world;
-    (void)futex(word, FUTEX_WAKE, INT_MAX, NULL);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&threads_of(world)->waiting, memory_order_relaxed) != 0) {
+        (void)futex(word, FUTEX_WAKE, INT_MAX, NULL);
+    }
 }
 
 void system_sleep(_Atomic uint32_t *word, uint32_t seen) {

@@ -132,6 +132,10 @@ static void run(struct worker *worker, struct rt_actor *actor) {
     struct threads *threads = worker->threads;
     bool job = actor->kind->class == RT_CLASS_JOB; /* the actor may be gone after its run */
     worker->now_ns = system_now_ns(&threads->world);
+    if (worker->slept) {
+        worker->slept = false;
+        worker->awake_since_ns = worker->now_ns;
+    }
     struct rt_turn turn = {
         .world = &threads->world,
         .now_ns = worker->now_ns,
@@ -176,7 +180,8 @@ static void look_around(struct worker *worker) {
     struct threads *threads = worker->threads;
     struct poller *poller = &threads->poller;
     uint64_t last_ns = atomic_load_explicit(&poller->last_ns, memory_order_relaxed);
-    if (worker->now_ns < last_ns + POLL_INTERVAL_NS) {
+    if (worker->now_ns < last_ns + POLL_INTERVAL_NS ||
+        worker->now_ns < worker->awake_since_ns + POLL_INTERVAL_NS) {
         return;
     }
     atomic_store_explicit(&poller->last_ns, worker->now_ns, memory_order_relaxed);

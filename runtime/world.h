@@ -243,12 +243,13 @@ static inline void rt_retire(struct rt_world *world, struct rt_retired *retired)
 }
 
 /* For application threads only. Waits while *word == seen; false when the deadline came first.
- * May return true early: look again. */
+ * May return true early: look again. Woken by rt_wake of the same world only. */
 static inline bool rt_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
                            uint64_t deadline_ns) {
     return world->ops->wait(world, word, seen, deadline_ns);
 }
-/* Wakes all who wait on the word. Change the word first. A system call: keep it off hot paths. */
+/* Wakes all who wait on the word. Change the word first. A system call when anybody waits for
+ * anything: keep it off hot paths. */
 static inline void rt_wake(struct rt_world *world, _Atomic uint32_t *word) {
     world->ops->wake(world, word);
 }

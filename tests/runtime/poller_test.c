@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Slots of the poller: what comes late finds another generation and reaches nobody. */
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -41,17 +42,17 @@ Test(poller, readiness_of_a_closed_socket_does_not_reach_who_got_its_slot) {
     for (int round = 0; round < 10; round++) {
         open_peer(&poller, &first, RT_MARK(1));
         uint64_t key = key_of(&first);
-        poller_dispatch(&poller, key);
+        poller_dispatch(&poller, key, EPOLLIN);
         cr_assert(is_marked(&first));
         close_peer(&poller, &first);
-        poller_dispatch(&poller, key);
+        poller_dispatch(&poller, key, EPOLLIN);
         cr_assert(!is_marked(&first), "closed, and the slot free");
         open_peer(&poller, &second, RT_MARK(2));
         cr_assert_eq((uint32_t)key_of(&second), (uint32_t)key, "the same slot");
-        poller_dispatch(&poller, key);
+        poller_dispatch(&poller, key, EPOLLIN);
         cr_assert(!is_marked(&first));
         cr_assert(!is_marked(&second), "late news of the first");
-        poller_dispatch(&poller, key_of(&second));
+        poller_dispatch(&poller, key_of(&second), EPOLLIN);
         cr_assert(is_marked(&second));
         close_peer(&poller, &second);
     }
@@ -67,7 +68,7 @@ Test(poller, each_of_a_thousand_open_sockets_has_a_slot_of_its_own) {
         open_peer(&poller, &peers[i], RT_MARK(0));
     }
     for (int i = 0; i < PEERS; i++) {
-        poller_dispatch(&poller, key_of(&peers[i]));
+        poller_dispatch(&poller, key_of(&peers[i]), EPOLLIN);
         for (int other = 0; other < PEERS; other++) {
             cr_assert_eq(is_marked(&peers[other]), other == i);
         }
