@@ -21,9 +21,13 @@ static void give_up(struct partition *partition, struct batch *batch, sluice_cod
     batch_decide(batch, unsure ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, error, -1);
 }
 
-static bool is_overdue(const struct batch *batch, uint64_t now_ns) {
+static uint64_t overdue_at(const struct batch *batch) {
     const struct sluice_config *config = producer_of(batch->partition)->config;
-    return now_ns >= batch->opened_ns + (uint64_t)config->delivery_timeout_ms * 1000000;
+    return batch->opened_ns + (uint64_t)config->delivery_timeout_ms * 1000000;
+}
+
+static bool is_overdue(const struct batch *batch, uint64_t now_ns) {
+    return now_ns >= overdue_at(batch);
 }
 
 /* Errors after which the same batch may be tried again. */
@@ -72,7 +76,9 @@ static uint64_t backoff_ns(struct partition *partition, struct batch *batch) {
 static void send_away(struct partition *partition, struct batch *batch, uint64_t now_ns) {
     batch->away = true;
     partition->away++;
-    batch->retry_at_ns = now_ns + backoff_ns(partition, batch);
+    uint64_t retry_at_ns = now_ns + backoff_ns(partition, batch);
+    uint64_t overdue_ns = overdue_at(batch);
+    batch->retry_at_ns = retry_at_ns < overdue_ns ? retry_at_ns : overdue_ns;
     atomic_fetch_add_explicit(&producer_of(partition)->counters.batches_retried, 1,
                               memory_order_relaxed);
     retry_post(&producer_of(partition)->retry, batch);
