@@ -30,6 +30,7 @@ IDEMPOTENT = ['linger.ms=5', 'enable.idempotence=true', 'acks=all',
 PARTITIONS = 4
 QUICK_DIVISOR = 10
 TIMEOUT_S = 120
+BUSY_LOAD = 1.0
 PROGRAMS = ('sluice', 'librdkafka', 'floor')
 
 
@@ -140,6 +141,14 @@ def machine():
             'librdkafka': packages or 'unknown'}
 
 
+def busy_note(load):
+    """Nothing on a quiet machine: what else runs makes every figure worse, the rates most."""
+    if load < BUSY_LOAD:
+        return []
+    return ['', f'**The machine was busy with other work (load {load:.1f} before the first round): '
+            'rates and latencies are worth little, ratios somewhat more. Run it again.**']
+
+
 def figure(spread_or_none, digits=0):
     return '–' if spread_or_none is None else f'{spread_or_none["median"]:,.{digits}f}'
 
@@ -159,7 +168,7 @@ def table(results):
              f'broker in discard mode, one topic of {PARTITIONS} partitions, on loopback.', '',
              f'Machine: {described["cpu"]}, {described["cores"]} cores, '
              f'{described["memory_gib"]} GiB, {described["kernel"]}; librdkafka '
-             f'{described["librdkafka"]}; {results["date"]}.', '',
+             f'{described["librdkafka"]}; {results["date"]}.', *busy_note(results['load']), '',
              '*CPU* is user and system time of the producing process, in ns per record. *Floor* '
              'is a loop that encodes straight into a batch, checksums and sends it. *Ratio* is '
              'Sluice to librdkafka, min / median / max of the rounds: below 1 is less CPU. '
@@ -212,6 +221,7 @@ def main():
     parser.add_argument('--out', type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     build = arguments.build.resolve()
+    load = os.getloadavg()[0]
     sink = Sink(build)
     chosen = [one for one in workloads() if arguments.only in one.name]
     entries = [measure(build, one, sink, arguments.runs,
@@ -219,7 +229,7 @@ def main():
     sink.close()
     print(file=sys.stderr)
     results = {'date': datetime.date.today().isoformat(), 'machine': machine(),
-               'runs': arguments.runs, 'partitions': PARTITIONS, 'workloads': entries}
+               'load': load, 'runs': arguments.runs, 'partitions': PARTITIONS, 'workloads': entries}
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / 'results.json').write_text(json.dumps(results, indent=1) + '\n')
     (arguments.out / 'results.svg').write_text(plot.chart(results))
