@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of a link share: link.c (states), link_setup.c (getting READY), link_io.c (bytes).
- * All of it inside the owner's activation. */
+/* What the files of a link share: link.c (states), link_setup.c (getting READY), link_io.c (bytes),
+ * link_fail.c. All of it inside the owner's activation. */
 #ifndef ACTORS_LINK_LINK_INTERNAL_H
 #define ACTORS_LINK_LINK_INTERNAL_H
+
+#include <sluice/sluice.h>
 
 #include "actors/link/link.h"
 
@@ -23,7 +25,7 @@ struct link_request *link_requests_pop(struct link_requests *list);
 
 struct rt_world *link_world(const struct link *link);
 
-/* ---- link.c ---------------------------------------------------------------------------------- */
+/* ---- link_fail.c ----------------------------------------------------------------------------- */
 
 /* The one way by which anything fails: keeps the error, closes the socket, fails the requests, and
  * goes on with the next address or to BACKOFF. `format` comes behind "host:port: ". */
@@ -36,6 +38,10 @@ __attribute__((format(printf, 3, 4))) void link_note(struct link *link, sluice_c
 void link_give_up(struct link *link, struct rt_turn *turn);
 /* Takes the socket, the lookup and the set-up's request away; requests of the owner stay. */
 void link_disconnect(struct link *link);
+void link_event(struct link *link, sluice_event_kind kind);
+
+/* ---- link.c ---------------------------------------------------------------------------------- */
+
 /* The handshake is done: READY, counted and told. */
 void link_ready_enter(struct link *link, struct rt_turn *turn);
 

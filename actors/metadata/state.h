@@ -5,7 +5,8 @@
  *
  *   metadata.c   the actor: marks, lanes, its start and end
  *   topics.c     the topics that are wanted, by index and by name
- *   ask.c        whom to ask, when, and for what; the request under way
+ *   ask.c        whom to ask, and when
+ *   request.c    the request under way
  *   answer.c     an answer becomes a draft
  *   hint.c       leader hints become a draft
  *   snapshot.c   drafts, and how one is compared, published and freed
@@ -80,7 +81,7 @@ struct metadata_state {
     uint32_t down_rounds;  /* rounds in which every address failed, in a row */
     uint64_t reconnect_ns; /* ... so nothing before it */
 
-    /* -- ask.c: the request under way -- */
+    /* -- request.c -- */
     bool asking;
     bool asked_all;                    /* it covers every topic */
     struct metadata_fetch *asking_for; /* NULL: our own */
@@ -120,6 +121,18 @@ void ask_refresh(struct metadata *metadata, struct rt_turn *turn);
 void ask_topic(struct metadata *metadata, struct rt_turn *turn, struct metadata_topic *topic);
 /* Memory was short: a pause. */
 void ask_starve(struct metadata_state *state, struct rt_turn *turn);
+
+/* To be asked for in a request that leaves now. */
+bool ask_topic_due(const struct metadata_state *state, const struct metadata_topic *topic,
+                   uint64_t now_ns);
+
+/* ---- request.c ------------------------------------------------------------------------------- */
+
+/* Each queues a request: of the oldest fetch, or our own. False: it could not be made now. */
+bool request_send_fetch(struct metadata *metadata, struct rt_turn *turn);
+bool request_send_own(struct metadata *metadata, struct rt_turn *turn);
+void request_take_answers(struct metadata *metadata, struct rt_turn *turn);
+void request_release(struct metadata *metadata);
 
 /* ---- answer.c, hint.c ------------------------------------------------------------------------ */
 
