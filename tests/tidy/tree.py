@@ -2,6 +2,7 @@
 """The files that the checks look at."""
 
 import os
+import shutil
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -13,10 +14,12 @@ BEFORE_ANY_WORLD = {"actors/config/memory.c"}
 
 def all_files():
     """Every file of the tree, relative to its root; build directories and git's own left out."""
-    listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    if listed.returncode == 0 and listed.stdout:
+    listed = None
+    if shutil.which("git"):
+        listed = subprocess.run(
+            ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    if listed is not None and listed.returncode == 0 and listed.stdout:
         names = listed.stdout.decode().split("\0")
     else:
         names = walk()
