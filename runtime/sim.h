@@ -65,6 +65,9 @@ unsigned rt_sim_cut(struct rt_world *world, const struct rt_address *listener,
 /* The n-th memory_acquire from now fails (1 = the next); 0 turns it off. */
 void rt_sim_fail_memory(struct rt_world *world, uint64_t nth);
 uint64_t rt_sim_memory_count(struct rt_world *world);
+/* Actors of this kind (by name, kept) always get memory, and are not counted: test doubles that
+ * live in the same world as what is tested. */
+void rt_sim_spare_memory(struct rt_world *world, const char *kind);
 /* Jumps the wall clock. */
 void rt_sim_wall_jump(struct rt_world *world, int64_t by_ms);
 

@@ -224,6 +224,7 @@ struct sim {
     struct sim_block *blocks;
     uint64_t memory_acquired; /* calls so far */
     uint64_t memory_fails_at; /* this call, 0: none */
+    const char *spared_kind;  /* its actors are not counted */
 
     /* trace */
     FILE *trace;

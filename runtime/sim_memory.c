@@ -38,15 +38,20 @@ static void spoil(void *memory, size_t size, int pattern) {
     memset(memory, pattern, size < SPOIL_BYTES_MAX ? size : SPOIL_BYTES_MAX);
 }
 
+static bool fails_now(struct sim *sim, size_t size) {
+    bool spared = sim->spared_kind != NULL && sim->running != NULL &&
+                  strcmp(sim->running->kind->name, sim->spared_kind) == 0;
+    if (spared || ++sim->memory_acquired != sim->memory_fails_at) {
+        return false;
+    }
+    sim->memory_fails_at = 0;
+    sim_note(sim, SIM_NOTE_MEMORY, sim->running, size, 0, 0);
+    return true;
+}
+
 void *sim_memory_acquire(struct rt_world *world, size_t size) {
     struct sim *sim = sim_of(world);
-    sim->memory_acquired++;
-    if (sim->memory_acquired == sim->memory_fails_at) {
-        sim->memory_fails_at = 0;
-        sim_note(sim, SIM_NOTE_MEMORY, sim->running, size, 0, 0);
-        return NULL;
-    }
-    if (size > SIZE_MAX - sizeof(struct sim_block)) {
+    if (fails_now(sim, size) || size > SIZE_MAX - sizeof(struct sim_block)) {
         return NULL;
     }
     struct sim_block *block = malloc(sizeof(*block) + size);
@@ -99,4 +104,8 @@ void rt_sim_fail_memory(struct rt_world *world, uint64_t nth) {
 
 uint64_t rt_sim_memory_count(struct rt_world *world) {
     return sim_of(world)->memory_acquired;
+}
+
+void rt_sim_spare_memory(struct rt_world *world, const char *kind) {
+    sim_of(world)->spared_kind = kind;
 }

@@ -56,14 +56,14 @@ static struct ledger_entry *draw_record(struct trial *trial, unsigned topic) {
 }
 
 static void begin(struct trial *trial, struct ledger_entry *entry) {
-    if (plan_has(trial->plan, TROUBLE_MEMORY) && chance(trial, 10)) {
+    bool peaceful = trial->peaceful || !plan_has(trial->plan, TROUBLE_MEMORY);
+    if (!peaceful && chance(trial, 5)) {
         rt_sim_fail_memory(trial->world, 1 + choose(trial, 3));
     }
     ledger_begin(&trial->ledger, entry);
 }
 
 static void end(struct trial *trial, struct ledger_entry *entry, sluice_code code) {
-    rt_sim_fail_memory(trial->world, 0);
     entry->timestamp_end_ms = rt_wall_ms(trial->world);
     trial_say(trial, "record %d to %s/%d: %s", (int)entry->id, application_topic_name(entry->topic),
               entry->partition_wanted, sluice_code_name(code));

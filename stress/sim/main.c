@@ -20,6 +20,7 @@ struct arguments {
     uint64_t first, last;
     bool trace, twice, keep_going, verbose;
     unsigned trouble_count; /* at most, to narrow a failure down */
+    unsigned seconds;       /* of CPU time, then no new seed is begun */
 };
 
 /* For the handler of signals: the seed that runs. */
@@ -86,13 +87,15 @@ static bool run_seed(uint64_t seed, const char *program, const struct arguments 
 
 static int usage(void) {
     fputs("usage: sluice_sim [--seed N | --seeds A..B] [--trace] [--twice] [--troubles MOST] "
+          "[--seconds MOST] "
           "[--keep-going] [--verbose]\n",
           stderr);
     return 2;
 }
 
 static bool parse(int count, char **values, struct arguments *arguments) {
-    *arguments = (struct arguments){.first = 1, .last = 100, .trouble_count = UINT32_MAX};
+    *arguments = (struct arguments){
+        .first = 1, .last = 100, .trouble_count = UINT32_MAX, .seconds = UINT32_MAX};
     for (int i = 1; i < count; i++) {
         const char *value = i + 1 < count ? values[i + 1] : "";
         if (strcmp(values[i], "--seed") == 0 && sscanf(value, "%" SCNu64, &arguments->first) == 1) {
@@ -104,6 +107,9 @@ static bool parse(int count, char **values, struct arguments *arguments) {
             i++;
         } else if (strcmp(values[i], "--troubles") == 0 &&
                    sscanf(value, "%u", &arguments->trouble_count) == 1) {
+            i++;
+        } else if (strcmp(values[i], "--seconds") == 0 &&
+                   sscanf(value, "%u", &arguments->seconds) == 1) {
             i++;
         } else if (strcmp(values[i], "--trace") == 0) {
             arguments->trace = true;
@@ -139,7 +145,8 @@ int main(int count, char **values) {
         sum.unknown += result.unknown;
         sum.events += result.events;
         sum.duplicates += result.duplicates;
-        if (failed > 0 && !arguments.keep_going) {
+        bool over = (double)(clock() - began) / CLOCKS_PER_SEC > arguments.seconds;
+        if (over || (failed > 0 && !arguments.keep_going)) {
             break;
         }
     }

@@ -118,6 +118,11 @@ static void draw_troubles(struct plan *plan, struct sim_random *random) {
     }
     plan->trouble_count = plan->troubles == 0 ? 0 : (unsigned)magnitude(random, 1, 24);
     plan->active_ns = magnitude(random, 50 * MS, 8000 * MS);
+    if (percent(random, 5)) { /* a storm */
+        plan->troubles = (uint32_t)between(random, 1, (UINT32_C(1) << TROUBLE_COUNT) - 1);
+        plan->trouble_count = (unsigned)between(random, 20, 150);
+        plan->active_ns = between(random, 2000 * MS, 20000 * MS);
+    }
     /* Production fills a part of that time. */
     uint64_t bursts = plan->records / (plan->burst_max / 2 + 1) + 1;
     plan->think_ns = plan->active_ns * plan->threads / bursts * between(random, 10, 100) / 100;

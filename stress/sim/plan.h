@@ -34,7 +34,7 @@ enum plan_trouble {
     TROUBLE_ERRORS,        /* retriable errors, with and without having appended */
     TROUBLE_REFUSALS,      /* errors that are final */
     TROUBLE_CLOCK,         /* the wall clock jumps */
-    TROUBLE_MEMORY,        /* calls of the application meet short memory */
+    TROUBLE_MEMORY,        /* an acquisition of the producer's fails */
     TROUBLE_COUNT
 };
 

@@ -213,7 +213,9 @@ static void trouble_make(struct trial *trial, enum plan_trouble kind) {
     case TROUBLE_CLOCK:
         rt_sim_wall_jump(trial->world, (int64_t)choose(trial, 7200000) - 3600000);
         break;
-    case TROUBLE_MEMORY: /* made around the application's calls */
+    case TROUBLE_MEMORY:
+        rt_sim_fail_memory(trial->world, 1 + choose(trial, 100));
+        break;
     case TROUBLE_COUNT:
         break;
     }
@@ -241,6 +243,7 @@ void trouble_start(struct trial *trial) {
 
 void trouble_end(struct trial *trial) {
     trial->peaceful = true;
+    rt_sim_fail_memory(trial->world, 0);
     broker_cluster_fault_remove_all(trial->cluster);
     restart_all(trial);
     for (unsigned i = 0; i < PLAN_BROKERS; i++) {

@@ -45,6 +45,29 @@ Test(sim_memory, the_nth_acquisition_from_now_fails_once) {
     rt_world_destroy(world);
 }
 
+static enum rt_verdict acquire_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
+    (void)actor;
+    void *memory = rt_acquire(turn->world, 10);
+    cr_assert_not_null(memory);
+    rt_release(turn->world, memory, 10);
+    return (marks & MARK_STOP) != 0 ? RT_END : RT_IDLE;
+}
+
+Test(sim_memory, actors_that_are_spared_neither_count_nor_run_short) {
+    static const struct rt_actor_kind kind = {.name = "spared", .run = acquire_run};
+    struct rt_sim_options options = {.seed = 1};
+    struct rt_world *world = rt_sim_create(&options);
+    struct rt_actor actor;
+    rt_sim_spare_memory(world, "spared");
+    rt_sim_fail_memory(world, 1);
+    rt_actor_start(&actor, &kind, world);
+    rt_mark(&actor, MARK_STOP);
+    rt_sim_settle(world);
+    cr_assert_eq(rt_sim_memory_count(world), 0);
+    cr_assert_null(rt_acquire(world, 10));
+    rt_world_destroy(world);
+}
+
 Test(sim_memory, a_leak_is_found_at_the_end, .signal = SIGABRT) {
     struct rt_sim_options options = {.seed = 1};
     struct rt_world *world = rt_sim_create(&options);
