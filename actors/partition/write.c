@@ -89,6 +89,12 @@ static struct batch_record record_of(const struct input_entry *entry) {
     return record;
 }
 
+/* It need not wait for the record that does not fit. */
+static bool batch_is_full(const struct batch *batch) {
+    const struct sluice_config *config = batch->partition->topic->producer->config;
+    return batch->raw_bytes + KAFKA_BATCH_HEADER_SIZE >= (uint64_t)config->batch_size;
+}
+
 /* False when memory is short; the record then still lies where it was. */
 static bool stretch_write(struct stretch *stretch, struct partition *partition,
                           const struct batch_record *record) {
@@ -103,6 +109,9 @@ static bool stretch_write(struct stretch *stretch, struct partition *partition,
         }
         switch (batch_append(stretch->batch, record)) {
         case BATCH_APPENDED:
+            if (batch_is_full(stretch->batch)) {
+                stretch_close(stretch);
+            }
             return true;
         case BATCH_FULL:
             stretch_close(stretch);
