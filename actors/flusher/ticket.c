@@ -5,6 +5,7 @@
 #include "actors/broker.h"
 #include "actors/config/error.h"
 #include "actors/flusher/request.h"
+#include "actors/leader/lend.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
 
@@ -274,6 +275,8 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
         (partition->next_unsent == NULL || !partition->next_unsent->stamped) &&
         partition->in_flight == 0) {
         ticket_stop(self, partition); /* all is settled: home, for the new epoch */
+    } else if (lend_is_worn(partition)) {
+        ticket_stop(self, partition);
     }
     ticket_settle(self, partition);
 }

@@ -83,6 +83,13 @@ static bool has_identity(struct partition *partition) {
     return false;
 }
 
+bool lend_is_worn(const struct partition *partition) {
+    struct identity *identity = &producer_of(partition)->identity;
+    return partition->producer_epoch >= EPOCH_RENEW &&
+           atomic_load_explicit(&identity->producer_id, memory_order_acquire) !=
+               partition->producer_id;
+}
+
 static const struct snapshot_topic *entry_of(const struct partition *partition) {
     return snapshot_find(metadata_now(&producer_of(partition)->metadata), partition->topic);
 }

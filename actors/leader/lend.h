@@ -19,5 +19,8 @@ void lend_recall_hard(struct partition *partition);
 void lend_end(struct partition *partition);
 /* The snapshot names another leader, leader epoch or topic id than the ticket was lent under. */
 bool lend_is_stale(const struct partition *partition);
+/* The ticket's epochs are nearly used up and a new producer id is there: time to come home, so that
+ * it can be taken. Whoever holds the ticket may ask. */
+bool lend_is_worn(const struct partition *partition);
 
 #endif
