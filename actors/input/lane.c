@@ -56,6 +56,9 @@ static struct input_lane *lane_add(struct producer *producer, void **slot) {
 
 struct input_lane *input_lane_of(struct producer *producer) {
     void **slot = rt_thread_slot(producer->world);
+    if (slot == NULL) {
+        return NULL;
+    }
     for (struct input_lane *lane = *slot; lane != NULL; lane = lane->slot_next) {
         if (lane->producer == producer) {
             return lane;

@@ -125,6 +125,9 @@ static void pass_full(struct partition *partition) {
 
 static void purge(struct partition *partition) {
     partition->purging = true;
+    if (partition->away > 0) {
+        rt_mark(&producer_of(partition)->retry.actor, RT_MARK(RETRY_MARK_PURGE));
+    }
     if (partition->state == LEADER_LENT || partition->state == LEADER_RECALLING) {
         lend_recall_hard(partition);
     }
@@ -166,7 +169,7 @@ static enum rt_verdict leader_run(struct rt_actor *actor, struct rt_turn *turn, 
         partition->purging = settle_purge(partition);
     }
     check_timer(partition, turn->now_ns);
-    if (partition->state == LEADER_HOME) {
+    if (partition->state == LEADER_HOME && !partition->purging) {
         lend(partition, turn->now_ns);
     }
     if (partition->closing && is_home(partition) && !more) {
