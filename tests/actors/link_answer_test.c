@@ -213,3 +213,33 @@ Test(link_answer, without_memory_for_a_large_answer_it_waits_in_the_socket) {
     peer_stop(&peer, owner->world);
     owner_end(owner);
 }
+
+static void answer_9000(struct peer *peer, struct peer_side *side,
+                        const struct kafka_request_header *header, struct kafka_reader body) {
+    (void)body;
+    if (!peer_negotiate(peer, side, header)) {
+        peer_answer(side, header, 9000, 'n');
+    }
+}
+
+Test(link_answer, without_memory_it_looks_again_even_if_nothing_more_comes) {
+    struct rt_sim_options sim = {
+        .seed = 42, .delay_min_ns = 20000, .delay_max_ns = 20000, .lookup_delay_ns = 1000};
+    for (uint64_t nth = 1; nth <= 2; nth++) {
+        struct owner *owner = owner_start_in(rt_sim_create(&sim), NULL);
+        struct rt_address address = peer_address(1, 9092);
+        struct peer peer;
+        peer_start(&peer, owner->world, &address, answer_9000);
+        owner_connect(owner, "10.0.0.1", 9092);
+        owner_run(owner, 5);
+        rt_sim_fail_memory(owner->world, nth);
+        owner_send(owner, 1);
+        owner_run(owner, 5);
+        cr_assert_eq(owner->done, 0, "all has arrived, and there is no room for it");
+        owner_run(owner, 20);
+        cr_assert_eq(owner->done, 1);
+        cr_assert_eq(owner->requests[0].answer_size, 9000);
+        peer_stop(&peer, owner->world);
+        owner_end(owner);
+    }
+}

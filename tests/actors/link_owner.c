@@ -91,10 +91,25 @@ static void done_take(struct owner *owner, struct rt_turn *turn) {
     }
 }
 
+static bool requests_send(struct owner *owner, struct rt_turn *turn) {
+    if (owner->link.state != LINK_READY || owner->to_send == 0) {
+        return false;
+    }
+    for (; owner->to_send > 0; owner->to_send--) {
+        struct owner_request *request = &owner->requests[owner->sent++];
+        request_make(owner, request, turn);
+        link_send(&owner->link, &request->link);
+    }
+    return true;
+}
+
 static enum rt_verdict owner_act(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct owner *owner = (struct owner *)(void *)actor;
     (void)marks;
     owner->activations++;
+    if (owner->asleep) {
+        return RT_IDLE;
+    }
     if (owner->unwant) {
         owner->unwant = false;
         link_want(&owner->link, false);
@@ -107,14 +122,12 @@ static enum rt_verdict owner_act(struct rt_actor *actor, struct rt_turn *turn, u
     if (owner->end) {
         return RT_END;
     }
+    if (owner->hasty) {
+        requests_send(owner, turn);
+    }
     link_step(&owner->link, turn);
     done_take(owner, turn);
-    if (owner->link.state == LINK_READY && owner->to_send > 0) {
-        for (; owner->to_send > 0; owner->to_send--) {
-            struct owner_request *request = &owner->requests[owner->sent++];
-            request_make(owner, request, turn);
-            link_send(&owner->link, &request->link);
-        }
+    if (requests_send(owner, turn)) {
         link_step(&owner->link, turn);
         done_take(owner, turn);
     }

@@ -38,6 +38,8 @@ struct owner {
     uint32_t connected, disconnected;
     uint32_t activations;
     bool end, gone;
+    bool asleep;        /* its activations do nothing */
+    bool hasty;         /* queues requests before it has looked at the socket */
     bool unwant, close; /* to be done at the next activation */
 };
 

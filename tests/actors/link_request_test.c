@@ -127,6 +127,41 @@ Test(link_request, a_connection_that_is_found_dead_takes_no_byte_of_what_was_que
     owner_end(owner);
 }
 
+static void answer_and_hang_up(struct peer *peer, struct peer_side *side,
+                               const struct kafka_request_header *header,
+                               struct kafka_reader body) {
+    (void)body;
+    if (!peer_negotiate(peer, side, header)) {
+        peer_answer(side, header, 10, 'a');
+        peer_hang_up(side);
+    }
+}
+
+Test(link_request, what_is_queued_behind_an_end_that_has_arrived_never_leaves) {
+    struct owner *owner = owner_start(68, NULL);
+    struct rt_address address = peer_address(1, 9092);
+    struct peer peer;
+    peer_start(&peer, owner->world, &address, answer_and_hang_up);
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_send(owner, 1);
+    while (peer.requests < 2) {
+        cr_assert(rt_sim_step(owner->world));
+    }
+    owner->asleep = true;
+    owner->hasty = true;
+    owner_run(owner, 10);
+    cr_assert_eq(owner->link.state, LINK_READY, "it did not look");
+    owner->asleep = false;
+    owner_send(owner, 1);
+    rt_sim_settle(owner->world);
+    cr_assert_eq(owner->done, 2);
+    cr_assert(!owner->requests[0].failed, "the answer came before the end");
+    cr_assert(owner->requests[1].failed);
+    cr_assert_eq(owner->requests[1].link.first_write_ns, 0, "so nobody is unsure about it");
+    peer_stop(&peer, owner->world);
+    owner_end(owner);
+}
+
 Test(link_request, a_socket_that_takes_nothing_times_out_as_well) {
     const char *options[] = {"request.timeout.ms", "2000", NULL};
     struct owner *owner = owner_start(65, options);

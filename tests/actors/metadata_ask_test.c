@@ -190,6 +190,24 @@ Test(metadata_ask, it_recovers_from_whatever_a_broker_does_to_its_requests) {
     }
 }
 
+Test(metadata_ask, a_refresh_whose_request_is_lost_is_asked_for_again) {
+    struct rig *rig = rig_start(44, NULL, NULL);
+    struct rig_topic *topic = rig_topic(rig, "orders");
+    rig_run(rig, 2000);
+    int32_t target = rig_leader(rig, topic, 0) % 3 + 1;
+    broker_cluster_leader_move(rig->cluster, "orders", 0, target);
+    rig_fault(rig, SLUICE_FAULT_CUT_BEFORE, 3, 1);
+    metadata_refresh(&rig->producer.metadata);
+    rig_run(rig, 1500);
+    cr_assert_eq(rig_leader(rig, topic, 0), target);
+    rig_fault(rig, SLUICE_FAULT_GARBAGE, 3, 1);
+    broker_cluster_leader_move(rig->cluster, "orders", 0, target % 3 + 1);
+    metadata_refresh(&rig->producer.metadata);
+    rig_run(rig, 1500);
+    cr_assert_eq(rig_leader(rig, topic, 0), target % 3 + 1);
+    rig_end(rig);
+}
+
 Test(metadata_ask, a_cluster_without_metadata_is_not_believed_to_be_one) {
     sluice_broker_limit limit = {3, -1};
     sluice_broker_options options = {.broker_count = 1, .limits = &limit, .limit_count = 1};
