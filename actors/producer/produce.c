@@ -241,7 +241,7 @@ sluice_code sluice_produce_sync(sluice_topic *handle, const sluice_record *recor
     }
     if (code != SLUICE_OK) {
         rt_release(producer->world, waiter, sizeof *waiter);
-        return is_full(code) ? SLUICE_TIMED_OUT : code;
+        return code; /* full: it was not accepted, and nothing will be reported */
     }
     return await(producer, waiter, deadline_ns, report);
 }

@@ -262,7 +262,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce_wait(sluice_topic *topic
                                                              int64_t timeout_ms);
 /* Produces one record, does not linger, and waits for its outcome, which goes to `report` and to
  * nobody else. SLUICE_OK: `report` is filled (look at its outcome). SLUICE_TIMED_OUT: no outcome
- * yet; the record is still on its way and its report will come by poll or callback. */
+ * yet; the record is still on its way and its report will come by poll or callback. Any other code,
+ * SLUICE_FULL for no room in time among them: it was not accepted. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce_sync(sluice_topic *topic,
                                                              const sluice_record *record,
                                                              int64_t timeout_ms,
