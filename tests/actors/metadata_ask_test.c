@@ -35,6 +35,23 @@ Test(metadata_ask, refreshes_are_put_together_and_spaced) {
     rig_end(rig);
 }
 
+Test(metadata_ask, pauses_that_grew_are_small_again_after_a_calm_time) {
+    struct rig *rig = rig_start(45, NULL, NULL);
+    rig_topic(rig, "orders");
+    for (int i = 0; i < 5000; i++) {
+        metadata_refresh(&rig->producer.metadata);
+        rig_run(rig, 1);
+    }
+    rig_run(rig, 10000);
+    uint64_t requests = rig_requests(rig, 3);
+    metadata_refresh(&rig->producer.metadata);
+    rig_run(rig, 5);
+    metadata_refresh(&rig->producer.metadata);
+    rig_run(rig, 260);
+    cr_assert_eq(rig_requests(rig, 3) - requests, 2, "200 ms, not 1000, were between them");
+    rig_end(rig);
+}
+
 Test(metadata_ask, an_unknown_topic_is_told_so_and_asked_for_until_it_is_there) {
     sluice_broker_options options = {
         .broker_count = 2, .partition_count = 1, .auto_create_off = true};

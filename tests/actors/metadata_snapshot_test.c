@@ -84,6 +84,21 @@ Test(metadata_snapshot, a_leader_that_moves_is_told_to_its_topic_alone) {
     rig_end(rig);
 }
 
+Test(metadata_snapshot, a_broker_that_leads_nothing_and_is_gone_is_published_without_a_mark) {
+    sluice_broker_options options = {.broker_count = 3, .partition_count = 1};
+    struct rig *rig = rig_start(15, &options, NULL);
+    struct rig_topic *topic = rig_topic(rig, "orders");
+    rig_run(rig, 500);
+    int32_t other = rig_leader(rig, topic, 0) % 3 + 1;
+    cr_assert_eq(broker_cluster_kill(rig->cluster, other), SLUICE_OK);
+    rt_sim_settle(rig->world);
+    metadata_refresh(&rig->producer.metadata);
+    rig_run(rig, 2000);
+    cr_assert_eq(rig_snapshot(rig)->broker_count, 2);
+    cr_assert_eq(topic->marks, 1);
+    rig_end(rig);
+}
+
 Test(metadata_snapshot, a_leader_that_waits_is_woken_by_the_next_answer_and_can_wait_again) {
     struct rig *rig = rig_start(5, NULL, NULL);
     struct rig_topic *topic = rig_topic(rig, "orders");
