@@ -17,6 +17,7 @@
 enum { SEED_SECONDS_MAX = 60 };
 
 struct arguments {
+    struct trial_coverage *coverage;
     uint64_t first, last;
     bool trace, twice, keep_going, verbose;
     unsigned trouble_count; /* at most, to narrow a failure down */
@@ -51,7 +52,7 @@ static bool run_once(uint64_t seed, const struct arguments *arguments,
         plan_print(&plan, stderr);
     }
     alarm(SEED_SECONDS_MAX);
-    bool passed = trial_run(&plan, arguments->trace ? stdout : NULL, result);
+    bool passed = trial_run(&plan, arguments->trace ? stdout : NULL, result, arguments->coverage);
     alarm(0);
     if (!passed) {
         plan_print(&plan, stderr);
@@ -83,6 +84,15 @@ static bool run_seed(uint64_t seed, const char *program, const struct arguments 
                 result->events, result->virtual_ns / 1000000, result->trace_hash);
     }
     return passed;
+}
+
+static void print_coverage(const struct trial_coverage *coverage) {
+    for (int i = 0; i < 2048; i++) {
+        if (coverage->errors[i] > 0) {
+            fprintf(stderr, "  %10" PRIu64 " records whose last error was %s\n",
+                    coverage->errors[i], sluice_code_name((sluice_code)(i + COVERAGE_LOWEST)));
+        }
+    }
 }
 
 static int usage(void) {
@@ -132,7 +142,9 @@ int main(int count, char **values) {
         return usage();
     }
     catch_signals();
+    static struct trial_coverage coverage;
     struct trial_result sum = {0};
+    arguments.coverage = &coverage;
     uint64_t failed = 0, ran = 0;
     clock_t began = clock();
     for (uint64_t seed = arguments.first; seed <= arguments.last; seed++) {
@@ -145,6 +157,8 @@ int main(int count, char **values) {
         sum.unknown += result.unknown;
         sum.events += result.events;
         sum.duplicates += result.duplicates;
+        sum.full += result.full;
+        sum.retried += result.retried;
         bool over = (double)(clock() - began) / CLOCKS_PER_SEC > arguments.seconds;
         if (over || (failed > 0 && !arguments.keep_going)) {
             break;
@@ -154,8 +168,13 @@ int main(int count, char **values) {
     fprintf(stderr,
             "%" PRIu64 " seeds, %" PRIu64 " failed; %" PRIu64 " records: %" PRIu64
             " persisted, %" PRIu64 " not, %" PRIu64 " unknown; %" PRIu64
-            " duplicates refused, %" PRIu64 " events, %.0f seeds a second\n",
+            " duplicates refused, %" PRIu64 " batches retried, %" PRIu64
+            " calls met \"full\", %" PRIu64 " events, %.0f seeds a second\n",
             ran, failed, sum.accepted, sum.persisted, sum.not_persisted, sum.unknown,
-            sum.duplicates, sum.events, seconds > 0 ? (double)ran / seconds : 0.0);
+            sum.duplicates, sum.retried, sum.full, sum.events,
+            seconds > 0 ? (double)ran / seconds : 0.0);
+    if (arguments.verbose) {
+        print_coverage(&coverage);
+    }
     return failed > 0;
 }

@@ -128,6 +128,37 @@ static void draw_troubles(struct plan *plan, struct sim_random *random) {
     plan->think_ns = plan->active_ns * plan->threads / bursts * between(random, 10, 100) / 100;
 }
 
+/* Many small batches in flight when answers are lost: what is unsure, and all that follows. */
+static void draw_unsure(struct plan *plan, struct sim_random *random) {
+    plan->acks = -1;
+    plan->idempotent = true;
+    plan->in_flight = 5;
+    plan->retries = INT32_MAX;
+    plan->gzip = false;
+    plan->linger_us = (uint32_t)below(random, 500);
+    plan->batch_size = (uint32_t)between(random, 100, 600);
+    plan->request_timeout_ms = (uint32_t)between(random, 200, 1000);
+    plan->delivery_timeout_ms = plan->request_timeout_ms + (uint32_t)between(random, 500, 10000);
+    plan->topic_count = 1;
+    plan->ghost_topic = false;
+    plan->world.delay_min_ns = between(random, 1 * MS, 10 * MS);
+    plan->world.delay_max_ns = plan->world.delay_min_ns + below(random, 3 * MS);
+    plan->keep = percent(random, 80) ? SLUICE_BROKER_KEEP_LAST : SLUICE_BROKER_KEEP_ALL;
+    plan->records = (unsigned)between(random, 200, 1500);
+    plan->value_size_max = (uint32_t)between(random, 8, 300);
+    plan->burst_max = 8;
+    plan->active_ns = between(random, 500 * MS, 3000 * MS);
+    plan->think_ns = plan->active_ns * plan->threads * 3 / plan->records;
+    const enum plan_trouble kinds[] = {TROUBLE_CUT,   TROUBLE_CUT_ANSWERS,  TROUBLE_STALL,
+                                       TROUBLE_KILL,  TROUBLE_LEADER_MOVES, TROUBLE_REQUESTS,
+                                       TROUBLE_ERRORS};
+    plan->troubles = UINT32_C(1) << TROUBLE_CUT_ANSWERS;
+    for (unsigned i = 0; i < 3; i++) {
+        plan->troubles |= UINT32_C(1) << kinds[below(random, sizeof(kinds) / sizeof(kinds[0]))];
+    }
+    plan->trouble_count = (unsigned)between(random, 5, 40);
+}
+
 void plan_draw(struct plan *plan, uint64_t seed) {
     struct sim_random random;
     sim_random_seed(&random, seed, STREAM_PLAN);
@@ -138,6 +169,9 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     draw_producer(plan, &random);
     draw_application(plan, &random);
     draw_troubles(plan, &random);
+    if (percent(&random, 20)) {
+        draw_unsure(plan, &random);
+    }
     plan->brokers.limits = plan->limits;
 }
 

@@ -184,6 +184,7 @@ static bool producer_start(struct trial *trial) {
 static void check_status(struct trial *trial) {
     sluice_status status;
     sluice_producer_status(trial->producer, &status);
+    trial->retried = status.batches_retried;
     const struct ledger *ledger = &trial->ledger;
     if (status.records_accepted != ledger->accepted ||
         status.records_persisted != ledger->outcomes[SLUICE_PERSISTED] ||
@@ -289,10 +290,23 @@ static void result_fill(struct trial *trial, struct trial_result *result) {
         .not_persisted = trial->ledger.outcomes[SLUICE_NOT_PERSISTED],
         .unknown = trial->ledger.outcomes[SLUICE_UNKNOWN],
         .duplicates = counters.duplicates,
+        .full = trial->calls_full,
+        .retried = trial->retried,
     };
 }
 
-bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result) {
+static void cover(const struct ledger *ledger, struct trial_coverage *coverage) {
+    for (uint64_t i = 0; i < ledger->count; i++) {
+        const struct ledger_entry *entry = ledger->entries[i];
+        int64_t index = (int64_t)entry->report.last_error - COVERAGE_LOWEST;
+        if (entry->reports > 0 && index >= 0 && index < 2048) {
+            coverage->errors[index]++;
+        }
+    }
+}
+
+bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result,
+               struct trial_coverage *coverage) {
     struct trial *trial = calloc(1, sizeof(*trial));
     struct rt_sim_options options = plan->world;
     options.thread_end = input_thread_end;
@@ -319,6 +333,7 @@ bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result
         fprintf(stderr, "  the brokers or the producer did not end\n");
         passed = false;
     }
+    cover(&trial->ledger, coverage);
     ledger_deinit(&trial->ledger);
     free(trial);
     return passed;

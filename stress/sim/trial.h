@@ -49,6 +49,7 @@ struct trial {
     bool in_callback;
     bool peaceful; /* trouble makes no more */
     uint64_t calls_full;
+    uint64_t retried; /* batches */
 };
 
 /* What a trial tells about itself. */
@@ -59,10 +60,19 @@ struct trial_result {
     uint64_t virtual_ns;
     uint64_t accepted, persisted, not_persisted, unknown;
     uint64_t duplicates; /* batches that brokers recognised as sent again */
+    uint64_t full;       /* calls that were answered so */
+    uint64_t retried;    /* batches */
 };
 
+/* What was met on the way, over all trials: how often each error was a record's last one. */
+struct trial_coverage {
+    uint64_t errors[2048]; /* by the code's distance from the lowest listed */
+};
+enum { COVERAGE_LOWEST = -1200 };
+
 /* Runs a plan. False when a promise was broken: printed to standard error. */
-bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result);
+bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result,
+               struct trial_coverage *coverage);
 
 /* A line of ours in the trace. */
 __attribute__((format(printf, 2, 3))) void trial_say(struct trial *trial, const char *format, ...);
