@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Memory that runs short: at every single place, and for a while. */
+#include "pipeline/rig.h"
+
+static struct rig_setup setup_of(bool gzip) {
+    static const char *const plain[] = {"linger.ms", "1", "request.timeout.ms", "500",
+                                        "delivery.timeout.ms", "5000", NULL};
+    static const char *const packed[] = {"linger.ms", "1", "request.timeout.ms", "500",
+                                         "delivery.timeout.ms", "5000", "compression.type", "gzip",
+                                         NULL};
+    return (struct rig_setup){.seed = 1, .partitions = 2, .brokers = {.broker_count = 2},
+                              .settings = gzip ? packed : plain};
+}
+
+/* As rig_open, but may fail. */
+static bool open_short_of_memory(struct rig *rig, bool gzip) {
+    struct rig_setup setup = setup_of(gzip);
+    sluice_config *config = sluice_config_new();
+    sluice_error error = {0};
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.1:9092", NULL), SLUICE_OK);
+    for (const char *const *each = setup.settings; each[0] != NULL; each += 2) {
+        cr_assert_eq(sluice_config_set(config, each[0], each[1], NULL), SLUICE_OK);
+    }
+    rig->producer = producer_open_in(rig->world, config, &error);
+    sluice_config_free(config);
+    if (rig->producer == NULL) {
+        cr_expect_eq(error.code, SLUICE_NO_MEMORY);
+        return false;
+    }
+    rig->topic = sluice_topic_open(rig->producer, "orders", NULL, &error);
+    cr_expect(rig->topic != NULL || error.code == SLUICE_NO_MEMORY);
+    return rig->topic != NULL;
+}
+
+static void produce_some(struct rig *rig) {
+    for (int i = 0; i < 12; i++) {
+        rig->value_size = i % 4 == 3 ? 20000 : 100;
+        sluice_code code = rig_try(rig, i % 2);
+        cr_assert(code == SLUICE_OK || code == SLUICE_NO_MEMORY, "%s", sluice_code_name(code));
+        if (i % 5 == 0) {
+            rig_run(rig, 3);
+        }
+    }
+    sluice_reservation *reservation = NULL;
+    void *value;
+    sluice_code code = sluice_reserve(rig->topic, &(sluice_record){.opaque = NULL}, 100,
+                                      &reservation, &value);
+    cr_assert(code == SLUICE_OK || code == SLUICE_NO_MEMORY);
+    sluice_abort(reservation);
+}
+
+/* Trouble on the way, so that retries, moves and lookups need memory, too. */
+static void make_trouble(struct rig *rig) {
+    rig_fault(rig, SLUICE_FAULT_CUT_AFTER, 0, 1, 1);
+    rig_fault(rig, SLUICE_FAULT_MOVE_LEADER, 0, 2, 1);
+    rig_fault(rig, SLUICE_FAULT_CUT_BEFORE, 3, 2, 1);
+}
+
+/* Cluster first, so that it is there; then the n-th acquisition of all fails. */
+static bool scenario(uint64_t nth, bool gzip) {
+    struct rig_setup setup = setup_of(gzip);
+    struct rig *rig = rig_start(&setup); /* a first producer warms the brokers up */
+    rig_produce_some(rig, 0, 3);
+    rig_produce_some(rig, 1, 3);
+    rig_flush(rig);
+    sluice_producer_free(rig->producer);
+    rt_sim_spare_memory(rig->world, "broker");
+    uint64_t before = rt_sim_memory_count(rig->world);
+    rt_sim_fail_memory(rig->world, nth);
+    rig->count = 0;
+    rig->reported = 0;
+    bool opened = open_short_of_memory(rig, gzip);
+    if (opened) {
+        make_trouble(rig);
+        produce_some(rig);
+        cr_assert_eq(sluice_flush(rig->producer, 10000), SLUICE_OK, "acquisition %d", (int)nth);
+        rig_poll(rig);
+        cr_assert_eq(rig->reported, rig->count, "acquisition %d", (int)nth);
+        rt_sim_fail_memory(rig->world, 0);
+        rig->value_size = 12;
+        rig_produce_some(rig, 0, 3);
+        rig_flush(rig);
+        for (uint32_t i = rig->count - 3; i < rig->count; i++) {
+            cr_assert_eq(rig->records[i].report.outcome, SLUICE_PERSISTED, "acquisition %d: %s",
+                         (int)nth, sluice_code_name(rig->records[i].report.error));
+        }
+        rig_expect_quiet(rig);
+    }
+    bool reached = rt_sim_memory_count(rig->world) - before >= nth;
+    rt_sim_fail_memory(rig->world, 0);
+    rig_free(rig);
+    return reached;
+}
+
+Test(memory, may_run_short_at_every_place) {
+    uint64_t nth = 1;
+    while (scenario(nth, false)) {
+        nth++;
+    }
+    cr_expect_gt(nth, 30);
+}
+
+Test(memory, may_run_short_at_every_place_of_packing) {
+    uint64_t nth = 1;
+    while (scenario(nth, true)) {
+        nth++;
+    }
+    cr_expect_gt(nth, 30);
+}
