@@ -119,11 +119,11 @@ static void tell_trouble(struct flusher *self) {
 
 /* A broker that cannot be reached may have lost its partitions to another. */
 static void watch_link(struct flusher *self) {
-    if (self->link.state == LINK_BACKOFF && self->seen_state != LINK_BACKOFF) {
+    if (self->link.state == LINK_BACKOFF && self->link.attempt != self->seen_attempt) {
         tell_trouble(self);
         metadata_refresh(&producer_of(self)->metadata);
     }
-    self->seen_state = self->link.state;
+    self->seen_attempt = self->link.attempt;
 }
 
 static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {

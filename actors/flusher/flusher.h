@@ -46,7 +46,7 @@ struct flusher {
     uint32_t in_flight;    /* requests */
     struct request *spare; /* set aside: one request can always be built */
     uint64_t throttled_until_ns;
-    enum link_state seen_state; /* of the link, to notice failures */
+    uint32_t seen_attempt; /* of the link, to notice each failure */
 };
 
 /* False when memory is short. */

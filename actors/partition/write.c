@@ -205,7 +205,7 @@ static void park(struct producer *producer, struct run *run) {
 /* Why records of this topic cannot go on: SLUICE_OK when they only have to wait. */
 static sluice_code topic_refusal(const struct topic *topic) {
     sluice_code error = (sluice_code)atomic_load_explicit(&topic->error, memory_order_relaxed);
-    return error == SLUICE_OK || sluice_code_retriable(error) ? SLUICE_OK : error;
+    return error == SLUICE_OK || snapshot_error_passes(error) ? SLUICE_OK : error;
 }
 
 /* Without metadata: tokens pass when nothing is before them, overdue runs fail, the rest waits. */

@@ -133,7 +133,7 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
         if (count > 0) {
             return count;
         }
-        bool final = why != SLUICE_OK && !sluice_code_retriable(why);
+        bool final = why != SLUICE_OK && !snapshot_error_passes(why);
         if (!in_time || final) {
             sluice_code trouble = (sluice_code)atomic_load_explicit(&producer->metadata.trouble,
                                                                     memory_order_relaxed);
