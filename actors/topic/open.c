@@ -120,6 +120,10 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
     struct topic *topic = topic_from(handle);
     struct producer *producer = topic->producer;
     sluice_error_code(error, SLUICE_OK);
+    if (rt_forked(producer->world)) {
+        sluice_error_code(error, SLUICE_FORKED);
+        return -1;
+    }
     if (timeout_ms != 0 && in_callback(producer)) {
         sluice_error_code(error, SLUICE_IN_CALLBACK);
         return -1;
