@@ -89,11 +89,16 @@ static void produce_plain(struct trial *trial, struct ledger_entry *entry) {
     ledger_record_free(&made);
 }
 
+/* Up to `most_ms`, or without limit: a wake that is missing shows then. */
+static int64_t draw_timeout_ms(struct trial *trial, uint64_t most_ms) {
+    return chance(trial, 30) ? -1 : (int64_t)choose(trial, most_ms);
+}
+
 static void produce_waiting(struct trial *trial, struct ledger_entry *entry) {
     struct ledger_record made;
     ledger_record_make(&made, entry);
     ledger_begin(&trial->ledger, entry);
-    int64_t timeout_ms = (int64_t)choose(trial, 200);
+    int64_t timeout_ms = draw_timeout_ms(trial, 200);
     end(trial, entry, sluice_produce_wait(trial->topics[entry->topic], &made.record, timeout_ms));
     ledger_record_free(&made);
 }
@@ -105,7 +110,7 @@ static void produce_sync(struct trial *trial, struct ledger_entry *entry) {
     ledger_begin(&trial->ledger, entry);
     sluice_report report;
     sluice_code code = sluice_produce_sync(trial->topics[entry->topic], &made.record,
-                                           (int64_t)choose(trial, 2000), &report);
+                                           draw_timeout_ms(trial, 2000), &report);
     if (code == SLUICE_OK) {
         application_report(trial, &report, 1);
     }
@@ -191,7 +196,7 @@ static void do_something_else(struct trial *trial) {
                      SLUICE_PURGE_UNSENT | (chance(trial, 50) ? SLUICE_PURGE_SENT : 0));
     }
     if (trial->plan->waits && chance(trial, 5)) {
-        sluice_code code = sluice_flush(trial->producer, (int64_t)choose(trial, 500));
+        sluice_code code = sluice_flush(trial->producer, draw_timeout_ms(trial, 500));
         if (code != SLUICE_OK && code != SLUICE_TIMED_OUT) {
             verdict_fail(&trial->verdict, "flush answered %s", sluice_code_name(code));
         }
@@ -215,10 +220,12 @@ static void thread_turn(void *context) {
         thread_end(thread);
         return;
     }
+    trial->threads_inside++;
     produce_burst(trial);
     if (!trial->stopping) {
         do_something_else(trial);
     }
+    trial->threads_inside--;
     uint64_t think_ns = 1 + choose(trial, 2 * trial->plan->think_ns + 1);
     rt_sim_at(trial->world, rt_now(trial->world) + think_ns, thread_turn, thread);
 }

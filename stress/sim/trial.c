@@ -266,6 +266,11 @@ static void finish(struct trial *trial) {
     close_producer(trial);
     /* Who is inside a call that waits leaves it; no request is left that reads a batch's bytes. */
     run_for(trial, 3 * SECOND + trial->plan->request_timeout_ms * MS);
+    if (trial->threads_inside > 0) {
+        verdict_fail(&trial->verdict, "%u threads still wait although the producer is closed",
+                     trial->threads_inside);
+        return;
+    }
     check_status(trial);
     application_end_threads(trial, rt_sim_choose(trial->world, 2) == 0);
     trial_say(trial, "free");

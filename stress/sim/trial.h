@@ -45,7 +45,8 @@ struct trial {
     struct trial_thread threads[PLAN_THREADS_MAX];
     struct trial_thread poller;
     unsigned records_left;
-    bool stopping; /* threads produce no more */
+    bool stopping;           /* threads produce no more */
+    unsigned threads_inside; /* in a call that waits */
     bool in_callback;
     bool peaceful; /* trouble makes no more */
     uint64_t calls_full;
