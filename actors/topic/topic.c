@@ -28,15 +28,14 @@ static void gather_again(struct topic_actor *self, uint64_t when_ns) {
 
 enum { NO_MEMORY_WAIT_NS = 1000000 };
 
-/* True when more waits than one sweep takes. */
-static bool gather(struct topic_actor *self, struct rt_turn *turn) {
+static enum sweep_result gather(struct topic_actor *self, struct rt_turn *turn) {
     uint64_t wait_ns = gather_ns(self->producer);
     bool gathering = atomic_load_explicit(&self->gathering, memory_order_relaxed) != 0;
     enum sweep_result result = sweep(self, gathering ? self->swept_ns : turn->now_ns);
     self->swept_ns = turn->now_ns;
     if (result == SWEEP_NO_MEMORY) {
         gather_again(self, turn->now_ns + NO_MEMORY_WAIT_NS);
-        return false;
+        return result;
     }
     if (result == SWEEP_NOTHING && gathering && turn->now_ns >= self->gather_until_ns) {
         atomic_store_explicit(&self->gathering, 0, memory_order_seq_cst);
@@ -49,7 +48,7 @@ static bool gather(struct topic_actor *self, struct rt_turn *turn) {
     } else if (gathering) {
         rt_timer_arm(self->producer->world, &self->gather, self->gather_until_ns);
     }
-    return result == SWEEP_MORE;
+    return result;
 }
 
 /* Batches whose time to try again has come go on to their partition actor. */
@@ -79,11 +78,9 @@ static void mark_partition_actors(struct topic_actor *self, uint32_t mark) {
     }
 }
 
-/* A flush: what was produced before it has been swept; a token follows it through each partition
- * actor. */
-static void flush_begin(struct topic_actor *self) {
-    struct producer *producer = self->producer;
-    uint32_t wanted = atomic_load_explicit(&producer->flush_wanted, memory_order_acquire);
+/* A flush: what was produced before the tickets up to `wanted` were taken has been swept; a token
+ * follows it through each partition actor. */
+static void flush_begin(struct topic_actor *self, uint32_t wanted) {
     if (self->flush_serving || wanted == self->flush_served) {
         return;
     }
@@ -118,22 +115,24 @@ static void flush_end(struct topic_actor *self) {
     self->flush_serving = false;
     flush_passed(producer, self->flush_served);
     rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
-    flush_begin(self);
 }
 
 static enum rt_verdict topic_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct topic_actor *self = caa_container_of(actor, struct topic_actor, actor);
+    /* acquire, and before the sweep: it finds all that was produced before these tickets */
+    uint32_t wanted = atomic_load_explicit(&self->producer->flush_wanted, memory_order_acquire);
     bool more = pass_retried(self, turn);
-    more = gather(self, turn) || more;
+    enum sweep_result swept = gather(self, turn);
+    more = more || swept == SWEEP_MORE;
     if ((marks & RT_MARK(TOPIC_MARK_TOKENS)) != 0) {
         flush_end(self);
     }
-    if ((marks & RT_MARK(TOPIC_MARK_FLUSH)) != 0 && !more) {
-        flush_begin(self);
-    } else if ((marks & RT_MARK(TOPIC_MARK_FLUSH)) != 0) {
-        rt_mark(actor, RT_MARK(TOPIC_MARK_FLUSH));
+    if (swept != SWEEP_MORE && swept != SWEEP_NO_MEMORY) {
+        flush_begin(self, wanted);
     }
-    if ((marks & RT_MARK(TOPIC_MARK_PURGE)) != 0) {
+    if ((marks & RT_MARK(TOPIC_MARK_PURGE)) != 0 && swept == SWEEP_MORE) {
+        rt_mark(actor, RT_MARK(TOPIC_MARK_PURGE));
+    } else if ((marks & RT_MARK(TOPIC_MARK_PURGE)) != 0) {
         mark_partition_actors(self, RT_MARK(PARTITION_MARK_PURGE));
     }
     if ((marks & RT_MARK(TOPIC_MARK_CLOSE)) != 0) {

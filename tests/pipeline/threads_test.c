@@ -254,7 +254,11 @@ Test(threads, that_wait_for_their_own_record_get_its_report) {
 static void *flush_on(void *context) {
     struct shared *shared = context;
     while (atomic_load(&shared->others) == 0) {
+        sluice_status before, after;
+        sluice_producer_status(shared->producer, &before);
         cr_assert_eq(sluice_flush(shared->producer, TIMEOUT_MS), SLUICE_OK);
+        sluice_producer_status(shared->producer, &after);
+        cr_assert_leq(before.records_accepted, after.records_persisted);
     }
     return NULL;
 }
