@@ -258,10 +258,11 @@ static bool take_sealed(struct aggregator *self, struct rt_turn *turn) {
     enum rt_take take;
     while ((take = rt_lane_unbounded_take(&self->sealed, &node)) == RT_TAKEN) {
         struct batch *batch = batch_of(mail_of(node));
+        struct partition *partition = batch->partition;
         batch->packing = false;
-        linger(self, batch->partition, turn->now_ns);
-        if (batch->partition->fence_waits) {
-            fence(self, batch->partition);
+        linger(self, partition, turn->now_ns); /* may pass the batch on: it is gone by then */
+        if (partition->fence_waits) {
+            fence(self, partition);
         }
     }
     return take != RT_EMPTY;
