@@ -62,8 +62,8 @@ bool kafka_codec_level_is_allowed(const struct kafka_codec *codec, int level);
  * be allowed. Asserted: only for codecs that are built. `none` copies. */
 void kafka_compress_begin(const struct kafka_codec *codec, void *memory, size_t memory_size,
                           int level);
-/* `finish` says that what is offered is the last: once said, go on saying it, with what the step left
- * of it, until DONE. MORE with room left means that all input was taken. Never fails. */
+/* `finish` says that what is offered is the last: once said, go on saying it, with what the step
+ * left of it, until DONE. MORE with room left means that all input was taken. Never fails. */
 enum kafka_codec_status kafka_compress_step(const struct kafka_codec *codec, void *memory,
                                             struct kafka_codec_flow *flow, bool finish);
 

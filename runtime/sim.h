@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulated executor: one thread, virtual time, a simulated network, every choice from one seed.
+ * The simulated executor: one thread, virtual time, a simulated network, all choices from one seed.
  *
  * The same actors and the same lanes run here; only this file decides what runs next, how long
  * things take and what fails. The same seed and the same calls give the same trace, byte for byte.

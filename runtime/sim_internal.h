@@ -25,7 +25,7 @@
 #include "runtime/sim_random.h"
 #include "runtime/sim_trace.h"
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 enum sim_event_kind {
     SIM_EVENT_TIMER,     /* subject: struct rt_timer */
@@ -68,7 +68,7 @@ void sim_queue_insert(struct sim_queue *queue, struct sim_event *event, uint64_t
                       uint64_t rank);
 void sim_queue_remove(struct sim_queue *queue, struct sim_event *event);
 
-/* ---- network ----------------------------------------------------------------------------------- */
+/* ---- network --------------------------------------------------------------------------------- */
 
 struct sim_connection;
 struct sim_listener;
@@ -158,7 +158,7 @@ struct sim_connection {
     struct sim_connection *backlog_next;
 };
 
-/* ---- the world --------------------------------------------------------------------------------- */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 enum {
     SIM_THREADS_MAX = 64,

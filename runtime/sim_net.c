@@ -22,7 +22,7 @@ uint64_t sim_delay(struct sim *sim) {
     return options->delay_min_ns + sim_draw(sim, options->delay_max_ns - options->delay_min_ns + 1);
 }
 
-/* ---- sockets ----------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 static void socket_disown(struct sim_socket *base) {
     base->owner->handle = -1;
@@ -50,7 +50,7 @@ static struct sim_socket *socket_base(struct sim *sim, const struct rt_socket *s
     return base;
 }
 
-/* ---- connections ------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static struct sim_connection *connection_create(struct sim *sim, struct sim_site *site) {
     struct sim_connection *connection = sim_allocate(sizeof(*connection));
@@ -231,7 +231,7 @@ int sim_socket_accept(struct rt_world *world, struct rt_socket *listener,
     return 0;
 }
 
-/* ---- close ------------------------------------------------------------------------------------- */
+/* ---- close ----------------------------------------------------------------------------------- */
 
 /* As the kernel does: unread bytes turn the orderly end into a reset. */
 static void end_close(struct sim *sim, struct sim_end *end) {

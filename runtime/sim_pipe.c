@@ -36,7 +36,7 @@ static struct sim_end *reader_of(struct sim_pipe *pipe) {
     return &pipe->connection->ends[1 - side_of(pipe)];
 }
 
-/* ---- the ring of bytes ------------------------------------------------------------------------- */
+/* ---- the ring of bytes ----------------------------------------------------------------------- */
 
 static void ring_reserve(struct sim_pipe *pipe, size_t size) {
     size_t used = pipe->arrived + pipe->on_way;
@@ -74,7 +74,7 @@ static void ring_take(struct sim_pipe *pipe, uint8_t *data, size_t size) {
     pipe->arrived -= size;
 }
 
-/* ---- segments ---------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static struct sim_segment *segment_first(struct sim_pipe *pipe) {
     return &pipe->segments[pipe->segment_head];
@@ -128,7 +128,7 @@ static struct sim_segment segment_pop(struct sim_pipe *pipe) {
     return segment;
 }
 
-/* ---- arrival ----------------------------------------------------------------------------------- */
+/* ---- arrival --------------------------------------------------------------------------------- */
 
 static void reader_mark(struct sim *sim, struct sim_end *end) {
     if (end->wants_read || sim_once_in(sim, 4)) {
@@ -253,7 +253,7 @@ void sim_pipe_heal(struct sim *sim, struct sim_pipe *pipe) {
     }
 }
 
-/* ---- read and write ---------------------------------------------------------------------------- */
+/* ---- read and write -------------------------------------------------------------------------- */
 
 static struct sim_end *end_of(struct sim *sim, const struct rt_socket *socket) {
     RT_ASSERT(sim->running == socket->actor); /* inside its actor's activation */

@@ -25,7 +25,7 @@ enum {
     ACTIVATIONS_PER_JOB_MAX = 16 /* promised in rt_class */
 };
 
-/* ---- events ------------------------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 void sim_schedule(struct sim *sim, struct sim_event *event, uint64_t when_ns) {
     uint64_t rank = (sim_random_next(&sim->chance) << 32) | (sim->sequence++ & UINT32_MAX);
@@ -55,7 +55,7 @@ void sim_event_release(struct sim *sim, struct sim_event *event) {
     sim->free_events = event;
 }
 
-/* ---- actors ------------------------------------------------------------------------------------ */
+/* ---- actors ---------------------------------------------------------------------------------- */
 
 static void actors_push(struct sim_actors *actors, struct rt_actor *actor) {
     if (actors->count == actors->capacity) {
@@ -94,7 +94,7 @@ void sim_submit(struct rt_world *world, struct rt_actor *actor) {
     make_ready(sim, actor);
 }
 
-/* ---- the end of an actor ----------------------------------------------------------------------- */
+/* ---- the end of an actor --------------------------------------------------------------------- */
 
 static uint64_t grace_ns(struct sim *sim) {
     bool lengthy = sim_once_in(sim, GRACE_LONG_ONCE_IN);
@@ -115,7 +115,7 @@ static void actor_gone(struct sim *sim, struct rt_actor *actor) {
     rt_actor_finish(actor);
 }
 
-/* ---- activations ------------------------------------------------------------------------------- */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 static struct rt_actor *pick(struct sim *sim) {
     bool job =
@@ -151,7 +151,7 @@ static void activate(struct sim *sim) {
     }
 }
 
-/* ---- reclamation ------------------------------------------------------------------------------- */
+/* ---- reclamation ----------------------------------------------------------------------------- */
 
 void sim_retire(struct rt_world *world, struct rt_retired *retired) {
     struct sim *sim = sim_of(world);
@@ -166,7 +166,7 @@ static void retired_free(struct sim *sim, struct rt_retired *retired) {
     retired->free(retired);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 /* Events that were acquired are given back before their subject is called: it may need one. */
 static void dispatch(struct sim *sim, struct sim_event *event) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Stacks for scripted calls: each runs on one of its own, so that it can wait while the world and
- * the other calls go on. Only one runs at a time; who enters a stack goes on when it pauses or ends.
+ * the other calls go on. Only one runs at a time; who enters a stack goes on when it pauses or
+ * ends.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -42,7 +43,7 @@ struct sim_stack {
     size_t enter_size;
 };
 
-/* ---- what sanitizers have to be told ----------------------------------------------------------- */
+/* ---- what sanitizers have to be told --------------------------------------------------------- */
 
 #ifdef SIM_ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
@@ -93,7 +94,7 @@ static void after_leave(struct sim_stack *stack, void *fake_stack) {
     (void)fake_stack;
 }
 
-/* ---- entering and pausing ---------------------------------------------------------------------- */
+/* ---- entering and pausing -------------------------------------------------------------------- */
 
 void sim_stack_enter(struct sim *sim, struct sim_stack *stack) {
     void *fake_stack = NULL;

@@ -23,7 +23,7 @@ struct sim_waiter {
     struct sim_waiter *next, *previous;
 };
 
-/* ---- deadlock ---------------------------------------------------------------------------------- */
+/* ---- deadlock -------------------------------------------------------------------------------- */
 
 static void print_actors(const struct sim *sim) {
     uint64_t started = atomic_load(&sim->world.actors_started);
@@ -51,7 +51,7 @@ void sim_print_state(const struct sim *sim) {
     print_actors(sim);
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static void waiters_add(struct sim *sim, struct sim_waiter *waiter) {
     waiter->next = sim->waiters;
@@ -151,7 +151,7 @@ void sim_wake(struct rt_world *world, _Atomic uint32_t *word) {
     sim_note(sim, SIM_NOTE_WAKE, sim->running, count, 0, 0);
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 void **sim_thread_slot(struct rt_world *world) {
     struct sim *sim = sim_of(world);
@@ -176,7 +176,7 @@ void rt_sim_thread_end(struct rt_world *world, unsigned thread) {
     }
 }
 
-/* ---- scripted calls ---------------------------------------------------------------------------- */
+/* ---- scripted calls -------------------------------------------------------------------------- */
 
 void rt_sim_at(struct rt_world *world, uint64_t when_ns, void (*callback)(void *), void *context) {
     struct sim *sim = sim_of(world);

@@ -12,8 +12,8 @@
  *                                  └──────┘ the same bytes again
  *
  * Memory. `pins` keep the record bytes: 1 for the batch's way through the actors, until it is
- * decided, and 1 for each request that may still read them. `lives` keep the batch itself: 1 for the
- * pins together, 1 for its reports, until they were handed over.
+ * decided, and 1 for each request that may still read them. `lives` keep the batch itself: 1 for
+ * the pins together, 1 for its reports, until they were handed over.
  */
 #ifndef ACTORS_BATCH_BATCH_H
 #define ACTORS_BATCH_BATCH_H
@@ -160,7 +160,8 @@ struct batch_record {
 
 /* -- the writer: the topic's partition actor -- */
 
-/* An empty batch; `size_hint` is how large it may become. Counted as undecided in the current flush epoch. NULL when memory is short. */
+/* An empty batch; `size_hint` is how large it may become. Counted as undecided in the current
+ * flush epoch. NULL when memory is short. */
 struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint);
 /* Frees a batch that never came to hold a record. */
 void batch_discard(struct batch *batch);

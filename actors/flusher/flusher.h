@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The flusher actor of a broker connection: holds the tickets of the partitions lent to this broker,
- * packs one batch of each ready partition into a request, stamps, writes, reads, and decides.
+ * The flusher actor of a broker connection: holds the tickets of the partitions lent to this
+ * broker, packs one batch of each ready partition into a request, stamps, writes, reads, and decides.
  *
  * Takes:  lane `mail`: BATCH and FENCE from the aggregator
  *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END
@@ -11,8 +11,8 @@
  * A partition lent here:   sending ─► stopping ─► back
  *   sending   stamps and sends as the gate allows
  *   stopping  after the first failure: sends nothing more, waits for answers to what is in flight
- *             (or not even for those: purge and delivery timeout), and for the fence
- *   back      everything undecided and unsent returns to the leader actor, in order, with the ticket
+ *             (or not even for those: purge, delivery timeout), and for the fence
+ *   back      everything undecided and unsent returns to the leader actor, with the ticket
  */
 #ifndef ACTORS_FLUSHER_FLUSHER_H
 #define ACTORS_FLUSHER_FLUSHER_H

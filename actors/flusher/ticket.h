@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A ticket while it is with a flusher: attaching, readiness, the gate, stopping, going back. Part of
- * the flusher actor; see docs/decisions/ticket.md for the rules.
+ * A ticket while it is with a flusher: attaching, readiness, the gate, stopping, going back. Part
+ * of the flusher actor; see docs/decisions/ticket.md for the rules.
  */
 #ifndef ACTORS_FLUSHER_TICKET_H
 #define ACTORS_FLUSHER_TICKET_H

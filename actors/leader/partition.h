@@ -98,7 +98,7 @@ struct partition {
     _Atomic uint64_t lent_oldest_ns; /* opened_ns of the first in `lent`; 0: none */
 
     /* -- the aggregator -- */
-    struct batch_list held;  /* open or being sealed, in order */
+    struct batch_list held; /* open or being sealed, in order */
     uint64_t linger_due_ns;
     struct partition *linger_next, *linger_previous;
     bool lingering;

@@ -11,7 +11,8 @@ static struct producer *producer_of(const struct partition *partition) {
     return partition->topic->producer;
 }
 
-/* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may still
+/* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may
+ * still
  * arrive: both ask for a higher epoch before anything new is stamped. */
 static void give_up(struct partition *partition, struct batch *batch, sluice_code error) {
     if (batch->stamped) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What becomes of batches that are at home with their leader actor and did not get through: decided,
- * or sent to the retry actor. Part of the leader actor. */
+/* What becomes of batches that are at home with their leader actor and did not get through:
+ * decided, or sent to the retry actor. Part of the leader actor. */
 #ifndef ACTORS_LEADER_SETTLE_H
 #define ACTORS_LEADER_SETTLE_H
 

@@ -24,12 +24,13 @@ uint32_t producer_epoch_enter(struct producer *producer);
 void producer_epoch_leave(struct producer *producer, uint32_t epoch);
 /* The topic actor: everybody has passed the token of this ticket. */
 void flush_passed(struct producer *producer, uint32_t ticket);
-/* Ticket and wait, for flush and close; serves the report callback meanwhile. False at the deadline.
- * Application threads. */
+/* Ticket and wait, for flush and close; serves the report callback meanwhile. False at the
+ * deadline. Application threads. */
 bool flush_wait(struct producer *producer, uint64_t deadline_ns);
 /* Gives up on what was accepted so far: SLUICE_PURGE_…; `error` goes into the reports. */
 void purge_begin(struct producer *producer, uint32_t what, sluice_code error);
-/* For close: gives up on everything and waits until all of it is decided, which needs no broker and no time. */
+/* For close: gives up on everything and waits until all of it is decided, which needs no broker
+ * and no time. */
 void purge_all(struct producer *producer);
 
 #endif

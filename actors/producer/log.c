@@ -7,8 +7,8 @@
 
 enum { RATE_PER_SECOND = 10, LOG_TEXT_BYTES_MAX = 512 };
 
-/* True when one more may go out. Approximate when several workers ask at once: it may only let fewer
- * or a few more through. */
+/* True when one more may go out. Approximate when several workers ask at once: it may only let
+ * fewer or a few more through. */
 static bool allow(struct producer *producer, struct producer_rate *rate) {
     uint64_t second = rt_now(producer->world) / 1000000000;
     uint64_t seen = atomic_load_explicit(&rate->second, memory_order_relaxed);

@@ -131,8 +131,8 @@ static bool next_batch(struct report_queue *queue) {
     return true;
 }
 
-/* Hands over records of the current batch; those that a caller of sluice_produce_sync got are passed
- * over. */
+/* Hands over records of the current batch; those that a caller of sluice_produce_sync got are
+ * passed over. */
 static size_t hand_over(struct report_queue *queue, sluice_report *reports, size_t capacity) {
     struct batch *batch = queue->current;
     struct slot_cursor cursor = {batch->report_block, batch->report_slot};

@@ -4,7 +4,8 @@
 #include "actors/config/error.h"
 #include "runtime/assert.h"
 
-/* Kafka's rule (org.apache.kafka.common.internals.Topic): 1 to 249 of [a-zA-Z0-9._-], not . or .. */
+/* Kafka's rule (org.apache.kafka.common.internals.Topic): 1 to 249 of [a-zA-Z0-9._-], and
+ * neither . nor .. */
 static sluice_code check_name(const char *name, sluice_error *error) {
     if (name == NULL || name[0] == '\0') {
         return sluice_error_set(error, SLUICE_INVALID_TOPIC, "a topic name may not be empty");

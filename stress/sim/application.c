@@ -26,7 +26,7 @@ static bool chance(struct trial *trial, unsigned percent) {
     return choose(trial, 100) < percent;
 }
 
-/* ---- records ----------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void draw_key_and_value(struct trial *trial, struct ledger_entry *entry) {
     const struct plan *plan = trial->plan;
@@ -79,7 +79,7 @@ static void end(struct trial *trial, struct ledger_entry *entry, sluice_code cod
     ledger_return(&trial->ledger, entry, code == SLUICE_OK, rt_now(trial->world));
 }
 
-/* ---- ways to produce --------------------------------------------------------------------------- */
+/* ---- ways to produce ------------------------------------------------------------------------- */
 
 static void produce_plain(struct trial *trial, struct ledger_entry *entry) {
     struct ledger_record made;
@@ -181,7 +181,7 @@ static void produce_burst(struct trial *trial) {
     }
 }
 
-/* ---- threads ----------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void thread_end(struct trial_thread *thread) {
     if (!thread->ended) {
@@ -299,7 +299,7 @@ void application_end_threads(struct trial *trial, bool now) {
     trial->poller.ended = true;
 }
 
-/* ---- the last wave ----------------------------------------------------------------------------- */
+/* ---- the last wave --------------------------------------------------------------------------- */
 
 static void produce_last(struct trial *trial, unsigned topic, int32_t partition, bool must_arrive) {
     struct ledger_entry *entry = ledger_add(&trial->ledger);

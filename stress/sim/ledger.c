@@ -50,7 +50,7 @@ void ledger_return(struct ledger *ledger, struct ledger_entry *entry, bool accep
     }
 }
 
-/* ---- reports ----------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static void check_outcome(struct ledger *ledger, const struct ledger_entry *entry) {
     const sluice_report *report = &entry->report;
@@ -151,7 +151,7 @@ void ledger_report(struct ledger *ledger, const sluice_report *report, unsigned 
     check_partition(ledger, entry);
 }
 
-/* ---- logs -------------------------------------------------------------------------------------- */
+/* ---- logs ------------------------------------------------------------------------------------ */
 
 static void check_found_again(struct ledger_reading *reading, const struct ledger_entry *entry) {
     if (entry->found_partition != reading->partition) {
@@ -242,7 +242,7 @@ void ledger_found(struct ledger_reading *reading, const sluice_broker_record *re
     check_found_order(reading, entry);
 }
 
-/* ---- the balance ------------------------------------------------------------------------------- */
+/* ---- the balance ----------------------------------------------------------------------------- */
 
 static void check_persisted(struct ledger *ledger, const struct ledger_entry *entry) {
     const sluice_report *report = &entry->report;

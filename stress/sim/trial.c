@@ -25,7 +25,7 @@ void trial_say(struct trial *trial, const char *format, ...) {
     }
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* In slices, so that a world that never comes to rest is noticed. */
 static bool run_until(struct trial *trial, uint64_t deadline_ns) {
@@ -44,7 +44,7 @@ static bool run_for(struct trial *trial, uint64_t duration_ns) {
     return run_until(trial, rt_now(trial->world) + duration_ns);
 }
 
-/* ---- brokers ----------------------------------------------------------------------------------- */
+/* ---- brokers --------------------------------------------------------------------------------- */
 
 static void topics_declare(void *context) {
     struct trial *trial = context;
@@ -106,7 +106,7 @@ static void logs_read(struct trial *trial) {
     }
 }
 
-/* ---- producer ---------------------------------------------------------------------------------- */
+/* ---- producer -------------------------------------------------------------------------------- */
 
 static void set(struct trial *trial, sluice_config *config, const char *name, int64_t value) {
     char text[32];
@@ -204,7 +204,7 @@ static void check_status(struct trial *trial) {
     }
 }
 
-/* ---- phases ------------------------------------------------------------------------------------ */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 /* After all trouble: once around for what is out of date, then records that must arrive. */
 static void recover(struct trial *trial) {

@@ -61,7 +61,7 @@ static void relieve_later(struct trial *trial, struct relief relief) {
     rt_sim_at(trial->world, rt_now(trial->world) + after_ns, relieve, later);
 }
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void add_fault(struct trial *trial, sluice_broker_fault fault) {
     fault.skip = (uint32_t)choose(trial, 6);
@@ -134,7 +134,7 @@ static void trouble_refusals(struct trial *trial) {
     add_fault(trial, fault);
 }
 
-/* ---- network, leaders, nodes ------------------------------------------------------------------- */
+/* ---- network, leaders, nodes ----------------------------------------------------------------- */
 
 static void trouble_network(struct trial *trial, enum plan_trouble kind) {
     static const enum rt_sim_fault faults[] = {[TROUBLE_REFUSE] = RT_SIM_REFUSE,

@@ -215,7 +215,8 @@ def step_headers_c11(install):
 
 def step_headers_cxx17(install):
     """The installed headers as strict C++17."""
-    compiler = re.sub(r"cc$", "++", re.sub(r"clang$", "clang++", install.compiler))
+    compiler = re.sub(r"(^|/)cc$", r"\1c++", install.compiler)
+    compiler = re.sub(r"gcc$", "g++", re.sub(r"clang$", "clang++", compiler))
     compile_headers(install, compiler, "-std=c++17", "-x", "c++")
 
 

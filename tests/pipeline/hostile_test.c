@@ -141,7 +141,7 @@ Test(hostile, half_an_answer) {
     meet(greet_half, NULL, SLUICE_CONNECTION_LOST);
 }
 
-/* ---- peers that know the first words ----------------------------------------------------------- */
+/* ---- peers that know the first words --------------------------------------------------------- */
 
 static void garbage_for_metadata(struct peer *peer, struct peer_side *side,
                                  const struct kafka_request_header *header,
@@ -180,7 +180,7 @@ Test(hostile, a_broker_that_hangs_up) {
     meet(NULL, hang_up_for_metadata, SLUICE_CONNECTION_LOST);
 }
 
-/* ---- brokers that go mad later ----------------------------------------------------------------- */
+/* ---- brokers that go mad later --------------------------------------------------------------- */
 
 static void goes_mad(sluice_broker_action action, int16_t api) {
     struct rig *rig = rig_start(&(struct rig_setup){

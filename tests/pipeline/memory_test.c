@@ -107,3 +107,56 @@ Test(memory, may_run_short_at_every_place_of_packing) {
     }
     cr_expect_gt(nth, 30);
 }
+
+/* Every acquisition fails for a while. */
+static void short_for(struct rig *rig, uint64_t ms) {
+    uint64_t end_ns = rt_now(rig->world) + ms * RIG_MS;
+    while (rt_now(rig->world) < end_ns) {
+        rt_sim_fail_memory(rig->world, 1);
+        if (!rt_sim_step(rig->world)) {
+            break;
+        }
+    }
+    rt_sim_fail_memory(rig->world, 0);
+}
+
+Test(memory, may_be_short_for_a_while_at_any_time) {
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct rig_setup setup = setup_of(seed % 2 == 0);
+        setup.seed = seed;
+        struct rig *rig = rig_start(&setup);
+        rt_sim_spare_memory(rig->world, "broker");
+        for (int i = 0; i < 5; i++) {
+            make_trouble(rig);
+            for (int n = 0; n < 10; n++) {
+                rig->value_size = 12 + rt_sim_choose(rig->world, 3000);
+                rig_produce(rig, n % 2);
+                rig_run(rig, rt_sim_choose(rig->world, 2));
+            }
+            short_for(rig, 1 + rt_sim_choose(rig->world, 300));
+            rig_run(rig, rt_sim_choose(rig->world, 100));
+        }
+        rig_flush(rig);
+        for (uint32_t i = 0; i < rig->count; i++) {
+            cr_assert_eq(rig->records[i].report.outcome, SLUICE_PERSISTED, "seed %d, record %u: %s",
+                         (int)seed, i, sluice_code_name(rig->records[i].report.error));
+        }
+        rig_end(rig);
+    }
+}
+
+Test(memory, that_stays_short_does_not_stop_a_flush) {
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rig_setup setup = setup_of(false);
+        setup.seed = seed;
+        struct rig *rig = rig_start(&setup);
+        rt_sim_spare_memory(rig->world, "broker");
+        rig_produce_some(rig, 0, 5);
+        rig_run(rig, seed);
+        rig_produce_some(rig, 1, 5);
+        short_for(rig, 7000); /* longer than a record may take */
+        rig_poll(rig);
+        rig_flush(rig);
+        rig_end(rig);
+    }
+}

@@ -142,6 +142,71 @@ Test(unsure, a_later_refusal_for_another_reason_does_not_make_it_not_persisted) 
     rig_end(rig);
 }
 
+Test(unsure, refusals_under_different_leader_epochs_prove_nothing) {
+    for (unsigned arriving = 0; arriving <= 3; arriving++) {
+        struct rig *rig = start(&far);
+        send_and_cut(rig, 3, arriving);
+        uint64_t fault = refuse(rig, 45, 3);
+        rig_await_hits(rig, fault, 2);
+        cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", 0, 1), SLUICE_OK);
+        rig_flush(rig);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+        rig_end(rig);
+    }
+}
+
+Test(unsure, another_leader_knows_what_was_written) {
+    for (unsigned arriving = 0; arriving <= 5; arriving++) {
+        struct rig_setup setup = far;
+        setup.brokers.broker_count = 2;
+        struct rig *rig = start(&setup);
+        send_and_cut(rig, 5, arriving);
+        cr_assert_eq(broker_cluster_kill(rig->cluster, 1), SLUICE_OK);
+        rig_produce_some(rig, 0, 5);
+        rig_run(rig, 3000);
+        cr_assert_eq(broker_cluster_restart(rig->cluster, 1, SLUICE_BROKER_KEEP_LAST), SLUICE_OK);
+        rig_flush(rig);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+        cr_expect_eq(rig_partition(rig, 0)->producer_epoch, 0);
+        rig_end(rig);
+    }
+}
+
+Test(unsure, cut_again_and_again_until_it_works) {
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct rig_setup setup = far;
+        setup.seed = seed;
+        struct rig *rig = start(&setup);
+        struct rt_address broker = rig_address(1);
+        for (int i = 0; i < 20; i++) {
+            for (uint64_t n = rt_sim_choose(rig->world, 4); n > 0; n--) {
+                rig_produce(rig, 0);
+                rig_run(rig, rt_sim_choose(rig->world, 3));
+            }
+            rig_run(rig, rt_sim_choose(rig->world, 200));
+            switch (rt_sim_choose(rig->world, 5)) {
+            case 0:
+                restart(rig, SLUICE_BROKER_KEEP_LAST);
+                break;
+            case 1:
+                refuse(rig, 45, (uint32_t)rt_sim_choose(rig->world, 5));
+                break;
+            case 2:
+                rt_sim_cut(rig->world, &broker, true);
+                break;
+            case 3:
+                broker_cluster_leader_move(rig->cluster, "orders", 0, 1);
+                break;
+            default:
+                rt_sim_cut(rig->world, &broker, false);
+            }
+        }
+        rig_flush(rig);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+        rig_end(rig);
+    }
+}
+
 /* ---- giving up ------------------------------------------------------------------------------- */
 
 static const char *const hasty[] = {"linger.ms", "0", "batch.size", "0",
@@ -168,6 +233,45 @@ Test(unsure, an_abandoned_batch_is_fenced_by_a_higher_epoch) {
             cr_expect_eq(rig->records[i].report.outcome, SLUICE_PERSISTED);
         }
         cr_expect_eq(rig_partition(rig, 0)->producer_epoch, 1);
+        rig_end(rig);
+    }
+}
+
+Test(unsure, attempts_that_run_out_say_what_is_known) {
+    const char *const settings[] = {"linger.ms", "0", "batch.size", "0", "retries", "1", NULL};
+    for (unsigned arriving = 0; arriving <= 3; arriving++) {
+        struct rig_setup setup = far;
+        setup.settings = settings;
+        struct rig *rig = start(&setup);
+        send_and_cut(rig, 3, arriving);
+        refuse(rig, 45, 3);
+        rig_flush(rig);
+        for (unsigned i = 1; i <= 3; i++) {
+            cr_expect_eq(rig->records[i].report.attempts, 2);
+            cr_expect_neq(rig->records[i].report.outcome, SLUICE_PERSISTED);
+        }
+        if (arriving > 0) { /* the broker lied: rig_check would find what it denies */
+            rig_free(rig);
+        } else {
+            rig_produce(rig, 0);
+            rig_flush(rig);
+            cr_expect_eq(rig->records[4].report.outcome, SLUICE_PERSISTED);
+            rig_end(rig);
+        }
+    }
+}
+
+Test(unsure, the_last_attempt_proves_the_earlier_ones) {
+    const char *const settings[] = {"linger.ms", "0", "batch.size", "0", "retries", "1",
+                                    "reconnect.backoff.ms", "300", NULL};
+    for (unsigned arriving = 1; arriving <= 5; arriving++) {
+        struct rig_setup setup = far;
+        setup.settings = settings;
+        struct rig *rig = start(&setup);
+        send_and_cut(rig, 5, arriving);
+        restart(rig, SLUICE_BROKER_KEEP_LAST);
+        rig_flush(rig);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
         rig_end(rig);
     }
 }

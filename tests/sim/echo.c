@@ -20,7 +20,7 @@ static uint8_t pattern(uint64_t at) {
     return (uint8_t)((at * 31) ^ (at >> 8));
 }
 
-/* ---- server ------------------------------------------------------------------------------------ */
+/* ---- server ---------------------------------------------------------------------------------- */
 
 static void accept_all(struct echo_server *server, struct rt_world *world) {
     while (server->accepted < ECHO_SIDES_MAX) {
@@ -110,7 +110,7 @@ void echo_server_start(struct echo_server *server, struct rt_world *world, uint1
     rt_sim_settle(world);
 }
 
-/* ---- client ------------------------------------------------------------------------------------ */
+/* ---- client ---------------------------------------------------------------------------------- */
 
 static void client_done(struct echo_client *client, struct rt_world *world, uint32_t how) {
     rt_socket_close(world, &client->socket);

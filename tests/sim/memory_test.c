@@ -75,7 +75,7 @@ Test(sim_memory, a_leak_is_found_at_the_end, .signal = SIGABRT) {
     rt_world_destroy(world);
 }
 
-/* ---- reclamation ------------------------------------------------------------------------------- */
+/* ---- reclamation ----------------------------------------------------------------------------- */
 
 struct object {
     struct rt_retired retired;
@@ -179,7 +179,7 @@ Test(sim_memory, an_actor_that_never_ended_is_found_at_the_end, .signal = SIGABR
     rt_world_destroy(world);
 }
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 struct asker {
     struct rt_actor actor;

@@ -281,7 +281,7 @@ Test(sim_network, a_port_is_picked_when_none_is_given_and_none_is_given_twice) {
     echo_finish(world, &server, NULL);
 }
 
-/* ---- anything at any time ---------------------------------------------------------------------- */
+/* ---- anything at any time -------------------------------------------------------------------- */
 
 static void do_anything(struct rt_world *world) {
     struct rt_address address = server.address;
