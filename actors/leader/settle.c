@@ -12,8 +12,7 @@ static struct producer *producer_of(const struct partition *partition) {
 }
 
 /* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may
- * still
- * arrive: both ask for a higher epoch before anything new is stamped. */
+ * still arrive: both ask for a higher epoch before anything new is stamped. */
 static void give_up(struct partition *partition, struct batch *batch, sluice_code error) {
     if (batch->stamped) {
         partition->bump_due = true;
