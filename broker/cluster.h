@@ -66,6 +66,8 @@ sluice_code broker_cluster_topic_grow(struct broker_cluster *cluster, const char
                                       uint32_t partition_count);
 sluice_code broker_cluster_topic_limit(struct broker_cluster *cluster, const char *topic,
                                        uint32_t message_bytes_max);
+sluice_code broker_cluster_topic_keys(struct broker_cluster *cluster, const char *topic,
+                                      bool required);
 uint32_t broker_cluster_partition_count(struct broker_cluster *cluster, const char *topic);
 
 int64_t broker_cluster_read(struct broker_cluster *cluster, const char *topic, int32_t partition,

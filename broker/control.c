@@ -66,6 +66,16 @@ sluice_code broker_cluster_topic_limit(struct broker_cluster *cluster, const cha
     return SLUICE_OK;
 }
 
+sluice_code broker_cluster_topic_keys(struct broker_cluster *cluster, const char *topic,
+                                      bool required) {
+    struct broker_topic *found = topic_of(cluster, topic);
+    if (found == NULL) {
+        return SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    found->keys_required = required;
+    return SLUICE_OK;
+}
+
 uint32_t broker_cluster_partition_count(struct broker_cluster *cluster, const char *topic) {
     const struct broker_topic *found = topic_of(cluster, topic);
     return found == NULL ? 0 : found->partition_count;

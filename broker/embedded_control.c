@@ -45,6 +45,15 @@ sluice_code sluice_broker_topic_limit(sluice_broker *broker, const char *topic,
     return task.code;
 }
 
+static void topic_keys(struct broker_cluster *cluster, struct broker_task *task) {
+    task->code = broker_cluster_topic_keys(cluster, task->topic, task->number != 0);
+}
+sluice_code sluice_broker_topic_keys(sluice_broker *broker, const char *topic, bool required) {
+    struct broker_task task = {.topic = topic, .number = required};
+    broker_task_run(broker, &task, topic_keys);
+    return task.code;
+}
+
 static void partition_count(struct broker_cluster *cluster, struct broker_task *task) {
     task->number = broker_cluster_partition_count(cluster, task->topic);
 }

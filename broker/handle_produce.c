@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Produce: looks at each batch as Kafka does, in Kafka's order, and appends it or says why not. */
+#include <stdlib.h>
+
 #include "broker/handlers.h"
 #include "broker/produced.h"
 #include "protocol/produce.h"
 
 enum { HEAD_SIZE_MAX = 64, TOPIC_SIZE_MAX = 32, OUTCOME_SIZE_MAX = 64, ENDPOINT_SIZE_MAX = 24 };
-enum { ENDPOINTS_MAX = 32 };
+enum { ENDPOINTS_MAX = 32, RECORD_ERROR_SIZE = 40 };
 
 struct produce {
     struct broker_work *work;
     int16_t acks;
     bool transactional;
     bool failed; /* some partition got an error */
+    struct kafka_record_error *record_errors; /* of the partition being served; malloc'd */
+    uint32_t record_error_count;
     uint32_t endpoint_count;
     struct kafka_node_endpoint endpoints[ENDPOINTS_MAX]; /* of leaders that were hinted at */
 };
@@ -91,7 +95,26 @@ static sluice_code append(struct broker_work *work, struct broker_partition *par
     return append_next(work, partition, produced, &sequence, base_offset);
 }
 
-static sluice_code judge(const struct produce *produce, const struct broker_topic *topic,
+/* Compacted topics: names the records without a key. */
+static sluice_code check_keys(struct produce *produce, const struct broker_produced *produced,
+                              const char **why) {
+    int32_t *numbers;
+    uint32_t count;
+    sluice_code code = broker_produced_keyless(produced, &produce->work->model->inflater, &numbers,
+                                               &count, why);
+    if (count > 0) {
+        produce->record_errors = calloc(count, sizeof *produce->record_errors);
+        produce->record_error_count = produce->record_errors != NULL ? count : 0;
+    }
+    for (uint32_t i = 0; i < produce->record_error_count; i++) {
+        produce->record_errors[i] =
+            (struct kafka_record_error){numbers[i], kafka_text_of("the record has no key")};
+    }
+    free(numbers);
+    return code;
+}
+
+static sluice_code judge(struct produce *produce, const struct broker_topic *topic,
                          struct broker_partition *partition, struct kafka_bytes records,
                          int64_t *base_offset, const char **why) {
     struct broker_work *work = produce->work;
@@ -119,6 +142,9 @@ static sluice_code judge(const struct produce *produce, const struct broker_topi
         topic->message_bytes_max != 0 ? topic->message_bytes_max : options->message_bytes_max;
     code = broker_produced_check(&produced, message_bytes_max, options->check,
                                  &work->model->inflater, why);
+    if (code == SLUICE_OK && topic->keys_required) {
+        code = check_keys(produce, &produced, why);
+    }
     return code == SLUICE_OK ? append(work, partition, &produced, base_offset, why) : code;
 }
 
@@ -178,8 +204,14 @@ static void serve_partition(struct produce *produce, struct broker_topic *topic,
     if (code == SLUICE_BROKER_NOT_LEADER_OR_FOLLOWER && partition != NULL) {
         hint_leader(produce, partition, &outcome);
     }
-    broker_output_reserve(work->output, OUTCOME_SIZE_MAX + outcome.error_message.size);
+    outcome.record_errors = produce->record_errors;
+    outcome.record_error_count = produce->record_error_count;
+    broker_output_reserve(work->output, OUTCOME_SIZE_MAX + outcome.error_message.size +
+                                            (size_t)outcome.record_error_count * RECORD_ERROR_SIZE);
     kafka_produce_response_partition(&work->output->writer, work->version, &outcome);
+    free(produce->record_errors);
+    produce->record_errors = NULL;
+    produce->record_error_count = 0;
 }
 
 static void finish(struct produce *produce, size_t frame_at) {
@@ -206,6 +238,8 @@ enum broker_verdict broker_handle_produce(struct broker_work *work) {
     produce.acks = received.acks;
     produce.transactional = received.transactional_id.data != NULL;
     produce.failed = false;
+    produce.record_errors = NULL;
+    produce.record_error_count = 0;
     produce.endpoint_count = 0;
     size_t start = broker_output_size(work->output);
     broker_output_reserve(work->output, HEAD_SIZE_MAX);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "broker/produced.h"
 
+#include <stdlib.h>
+
 #include "protocol/codec.h"
 #include "protocol/record.h"
 
@@ -107,6 +109,35 @@ static sluice_code records_check(const struct broker_produced *produced,
     return kafka_reader_left(&records) == 0
                ? SLUICE_OK
                : refuse(SLUICE_BROKER_INVALID_RECORD, "bytes follow the last record", why);
+}
+
+sluice_code broker_produced_keyless(const struct broker_produced *produced,
+                                    struct broker_inflater *inflater, int32_t **numbers,
+                                    uint32_t *count, const char **why) {
+    struct kafka_bytes bytes = {produced->bytes + KAFKA_BATCH_HEADER_SIZE,
+                                produced->size - KAFKA_BATCH_HEADER_SIZE};
+    struct kafka_reader records;
+    *count = 0;
+    *numbers = NULL;
+    if (broker_inflate(inflater, produced->attributes, bytes, &records) != BROKER_INFLATED) {
+        return SLUICE_OK;
+    }
+    struct kafka_record record;
+    for (int32_t i = 0; i < produced->record_count && kafka_record_decode(&records, &record); i++) {
+        if (record.key.data != NULL) {
+            continue;
+        }
+        if (*numbers == NULL) {
+            *numbers = malloc((size_t)produced->record_count * sizeof **numbers);
+        }
+        if (*numbers == NULL) {
+            return refuse(SLUICE_BROKER_KAFKA_STORAGE_ERROR, "memory is short", why);
+        }
+        (*numbers)[(*count)++] = i;
+    }
+    return *count == 0 ? SLUICE_OK
+                       : refuse(SLUICE_BROKER_INVALID_RECORD,
+                                "one or more records have been rejected", why);
 }
 
 static sluice_code header_check(const struct broker_produced *produced, const char **why) {

@@ -39,4 +39,9 @@ sluice_code broker_produced_check(const struct broker_produced *produced,
                                   uint32_t message_bytes_max, sluice_broker_check check,
                                   struct broker_inflater *inflater, const char **why);
 
+/* The records without a key, by number: `*count` of them in malloc'd `*numbers`, or NULL. */
+sluice_code broker_produced_keyless(const struct broker_produced *produced,
+                                    struct broker_inflater *inflater, int32_t **numbers,
+                                    uint32_t *count, const char **why);
+
 #endif

@@ -28,6 +28,7 @@ struct broker_topic {
     uint32_t hash;
     uint32_t slot;
     uint32_t message_bytes_max; /* 0: the cluster's */
+    bool keys_required;
     uint32_t partition_count;
     struct broker_partition *partitions;
 };

@@ -6,6 +6,7 @@
 #include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "actors/report/report.h"
+#include "actors/topic/limit.h"
 #include "protocol/codec.h"
 #include "protocol/record.h"
 #include "runtime/assert.h"
@@ -43,7 +44,9 @@ static void chunks_release(struct producer *producer, struct chunk *chunk) {
     }
 }
 
-struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint) {
+/* Everything but its place in the partition and its flush epoch. */
+static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
+                                uint32_t size_hint) {
     struct producer *producer = partition->topic->producer;
     struct batch *batch = rt_acquire(producer->world, sizeof *batch);
     if (batch == NULL) {
@@ -51,9 +54,9 @@ struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint
     }
     *batch = (struct batch){.mail = {.kind = MAIL_BATCH, .partition = partition},
                             .partition = partition,
-                            .index = partition->next_index,
                             .pins = 1,
                             .lives = 2,
+                            .bytes_max = UINT32_MAX,
                             .opened_ns = opened_ns,
                             .base_offset = -1,
                             .log_append_time_ms = -1,
@@ -70,9 +73,35 @@ struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint
     }
     batch->last = batch->first;
     batch->chunk_count = 1;
-    partition->next_index++;
-    batch->flush_epoch = producer_epoch_enter(producer);
     return batch;
+}
+
+struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint) {
+    struct batch *batch = batch_make(partition, opened_ns, size_hint);
+    if (batch != NULL) {
+        batch->index = partition->next_index++;
+        batch->bytes_max = topic_batch_bytes(partition->topic, opened_ns);
+        batch->flush_epoch = producer_epoch_enter(partition->topic->producer);
+    }
+    return batch;
+}
+
+struct batch *batch_create_piece(const struct batch *whole, uint32_t first_record,
+                                 uint32_t size_hint) {
+    struct batch *piece = batch_make(whole->partition, whole->opened_ns, size_hint);
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->index = whole->index;
+    piece->part = whole->part + first_record;
+    piece->attempts = whole->attempts;
+    piece->failures = whole->failures;
+    piece->first_sent_ns = whole->first_sent_ns;
+    piece->last_error = whole->last_error;
+    piece->flush_epoch = whole->flush_epoch;
+    /* the whole is still counted there, so the epoch cannot be over */
+    producer_epoch_join(producer_of(whole), whole->flush_epoch);
+    return piece;
 }
 
 static bool chain_chunk(struct batch *batch, struct chunk *chunk) {
@@ -124,6 +153,18 @@ static struct slot *slot_for(struct batch *batch) {
     return &last->slots[last->used++];
 }
 
+struct slot *batch_slot_next(struct batch *batch, uint32_t index, struct slot_cursor *cursor) {
+    if (index < BATCH_SLOTS_INLINE) {
+        return &batch->inline_slots[index];
+    }
+    if (index == BATCH_SLOTS_INLINE) {
+        *cursor = (struct slot_cursor){batch->slots_first, 0};
+    } else if (cursor->at == cursor->block->capacity) {
+        *cursor = (struct slot_cursor){cursor->block->next, 0};
+    }
+    return &cursor->block->slots[cursor->at++];
+}
+
 /* Puts the prefix right before a body that stays where it is. */
 static bool adopt(struct batch *batch, const struct batch_record *record, int64_t delta) {
     uint8_t prefix[BATCH_PREFIX_ROOM];
@@ -155,9 +196,8 @@ static bool copy(struct batch *batch, const struct batch_record *record, int64_t
 
 enum batch_append batch_append(struct batch *batch, const struct batch_record *record) {
     size_t size = record->body_size + KAFKA_RECORD_PREFIX_SIZE_MAX;
-    const struct sluice_config *config = producer_of(batch)->config;
     if (batch->records > 0 &&
-        (batch->raw_bytes + size + KAFKA_BATCH_HEADER_SIZE > (size_t)config->batch_size ||
+        (batch->raw_bytes + size + KAFKA_BATCH_HEADER_SIZE > batch->bytes_max ||
          batch->chunk_count >= BATCH_CHUNKS_MAX)) {
         return BATCH_FULL;
     }
@@ -176,7 +216,8 @@ enum batch_append batch_append(struct batch *batch, const struct batch_record *r
         return BATCH_NO_MEMORY;
     }
     slot->opaque = record->opaque;
-    slot->timestamp_and_sync = (int64_t)((uint64_t)record->timestamp_ms << 1) | record->sync;
+    slot->timestamp_and_flags = (int64_t)((uint64_t)record->timestamp_ms << SLOT_FLAG_BITS) |
+                                (record->sync ? SLOT_SYNC : 0);
     if (record->sync) {
         batch->has_sync = true;
         batch->urgent = true;
@@ -216,6 +257,10 @@ void batch_seal(struct batch *batch, uint8_t codec) {
         batch->sum);
     batch->codec = codec;
     batch->sealed = true;
+    if (batch->stamped) { /* a piece of a batch that was */
+        kafka_batch_stamp(batch->header, batch->sum, batch->producer_id, batch->producer_epoch,
+                          batch->base_sequence);
+    }
 }
 
 void batch_payload(const struct batch *batch,
@@ -287,7 +332,6 @@ static void batch_unlive(struct batch *batch) {
 }
 
 void batch_discard(struct batch *batch) {
-    RT_ASSERT(batch->records == 0);
     struct producer *producer = producer_of(batch);
     producer_epoch_leave(producer, batch->flush_epoch);
     chunks_release(producer, batch->first);
@@ -320,6 +364,17 @@ void batch_unpin(struct batch *batch) {
 void batch_reported(struct batch *batch) {
     rt_budget_give(&producer_of(batch)->budget, report_charge(batch));
     batch_unlive(batch);
+}
+
+void batch_replaced(struct batch *whole) {
+    struct producer *producer = producer_of(whole);
+    uint32_t epoch = whole->flush_epoch;
+    whole->charge = 0;
+    whole->records = 0;
+    whole->decided = true;
+    batch_unpin(whole); /* requests that had it may still have to let go */
+    batch_unlive(whole);
+    producer_epoch_leave(producer, epoch);
 }
 
 static void count_outcome(struct producer_counters *counters, sluice_outcome outcome,
@@ -359,13 +414,17 @@ void batch_list_push(struct batch_list *list, struct batch *batch) {
     list->last = batch;
 }
 
+static bool is_before(const struct batch *a, const struct batch *b) {
+    return a->index != b->index ? a->index < b->index : a->part < b->part;
+}
+
 void batch_list_insert(struct batch_list *list, struct batch *batch) {
-    if (list->last == NULL || list->last->index < batch->index) {
+    if (list->last == NULL || is_before(list->last, batch)) {
         batch_list_push(list, batch);
         return;
     }
     struct batch **at = &list->first;
-    while ((*at)->index < batch->index) {
+    while (is_before(*at, batch)) {
         at = &(*at)->next;
     }
     batch->next = *at;

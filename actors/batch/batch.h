@@ -8,8 +8,9 @@
  * holder's.
  *
  *   open ─► closed ─► sealed ─► stamped and sent ─► decided ─► reported, freed
- *                                  ▲      │
- *                                  └──────┘ the same bytes again
+ *                                  ▲      │ │
+ *                                  └──────┘ └─► replaced by its pieces (batch/split.h)
+ *                            the same bytes again
  *
  * Memory. `pins` keep the record bytes: 1 for the batch's way through the actors, until it is
  * decided, and 1 for each request that may still read them. `lives` keep the batch itself: 1 for
@@ -52,11 +53,16 @@ struct chunk {
     uint8_t data[];
 };
 
-/* What the report needs of one record. Timestamps are shifted left by one; the lowest bit says that
- * the opaque pointer is a struct sync_waiter. */
+/* What the report needs of one record. The two lowest bits of the word are SLOT_…, the rest is the
+ * timestamp. */
+enum {
+    SLOT_SYNC = 1,  /* the opaque pointer is a struct sync_waiter */
+    SLOT_NAMED = 2, /* the last answer called the record invalid */
+    SLOT_FLAG_BITS = 2
+};
 struct slot {
     void *opaque;
-    int64_t timestamp_and_sync;
+    int64_t timestamp_and_flags;
 };
 
 struct slot_block {
@@ -84,7 +90,8 @@ struct batch {
     struct mail mail;   /* in one lane at a time */
     struct batch *next; /* in one holder's list at a time */
     struct partition *partition;
-    uint64_t index; /* order within the partition */
+    uint64_t index; /* order within the partition, */
+    uint32_t part;  /* and among the pieces of one batch: of its first record, in the whole */
     _Atomic uint32_t pins;
     _Atomic uint32_t lives;
 
@@ -94,6 +101,7 @@ struct batch {
     struct slot_block *slots_first, *slots_last;
     uint32_t records;
     uint32_t raw_bytes; /* of the records as written */
+    uint32_t bytes_max; /* header included: it is closed before it becomes larger */
     int64_t base_timestamp_ms, max_timestamp_ms;
     uint64_t opened_ns; /* when its first record was produced: linger, delivery */
     uint32_t flush_epoch;
@@ -127,6 +135,7 @@ struct batch {
     uint64_t first_sent_ns;
     uint64_t retry_at_ns;
     sluice_code last_error;
+    uint32_t named; /* records with SLOT_NAMED */
 
     /* -- the outcome -- */
     sluice_outcome outcome;
@@ -163,8 +172,14 @@ struct batch_record {
 /* An empty batch; `size_hint` is how large it may become. Counted as undecided in the current
  * flush epoch. NULL when memory is short. */
 struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint);
-/* Frees a batch that never came to hold a record. */
+/* Frees a batch that holds no record, or copies of another's. */
 void batch_discard(struct batch *batch);
+/* An empty batch for some records of `whole`, from number `first_record` on: of the same age, flush
+ * epoch and history, behind the pieces before it. For actors/batch/split.c. */
+struct batch *batch_create_piece(const struct batch *whole, uint32_t first_record,
+                                 uint32_t size_hint);
+/* Its pieces have taken its place, with records, charge and reports. */
+void batch_replaced(struct batch *whole);
 enum batch_append {
     BATCH_APPENDED,
     BATCH_FULL,     /* close it and open another */
@@ -187,6 +202,13 @@ void batch_stamp(struct batch *batch, int64_t producer_id, int16_t producer_epoc
                  int32_t base_sequence);
 /* Takes the stamp off: only when it is proven that it was never written under it. */
 void batch_unstamp(struct batch *batch);
+
+/* Goes through the slots: `index` 0, 1, 2, … with one cursor. */
+struct slot_cursor {
+    struct slot_block *block;
+    uint32_t at;
+};
+struct slot *batch_slot_next(struct batch *batch, uint32_t index, struct slot_cursor *cursor);
 
 static inline struct batch *batch_of(struct mail *mail) {
     return (struct batch *)(void *)mail;

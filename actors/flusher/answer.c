@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a Produce answer, or a broken connection, means for each batch of its request. */
+#include "actors/batch/split.h"
 #include "actors/broker.h"
 #include "actors/flusher/flusher.h"
 #include "actors/flusher/request.h"
@@ -58,6 +59,20 @@ static void post_hint(struct flusher *self, const struct request_entry *entry,
     metadata_post_hint(&producer->metadata, hint);
 }
 
+/* Brokers say which records they refuse. The others can be saved (docs/decisions/split.md). */
+static void name_records(struct batch *batch, const struct kafka_produce_answer *answer) {
+    if (batch->standing == BATCH_UNSURE ||
+        (answer->error_code != SLUICE_BROKER_INVALID_RECORD &&
+         answer->error_code != SLUICE_BROKER_INVALID_TIMESTAMP)) {
+        return;
+    }
+    struct kafka_produce_answer errors = *answer;
+    struct kafka_record_error error;
+    while (kafka_produce_answer_next_error(&errors, &error)) {
+        batch_name_record(batch, error.batch_index);
+    }
+}
+
 static void answer_one(struct flusher *self, struct request_entry *entry,
                        const struct kafka_produce_answer *answer,
                        struct kafka_produce_response *response) {
@@ -69,6 +84,7 @@ static void answer_one(struct flusher *self, struct request_entry *entry,
     if (answer->leader_id >= 0 && answer->leader_epoch >= 0) {
         post_hint(self, entry, answer, response);
     }
+    name_records(entry->batch, answer);
     ticket_failed(self, entry->batch, (sluice_code)answer->error_code);
 }
 

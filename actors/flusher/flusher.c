@@ -112,7 +112,9 @@ static void tell_trouble(struct flusher *self) {
          partition = partition->attached_next) {
         struct batch *batch = partition->lent.first;
         for (; batch != NULL; batch = batch->next) {
-            batch->last_error = self->link.last_error;
+            if (!batch->tried) { /* else an answer has said, or the failed request will */
+                batch->last_error = self->link.last_error;
+            }
         }
     }
 }

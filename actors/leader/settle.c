@@ -2,6 +2,7 @@
 /* See settle.h. */
 #include "actors/leader/settle.h"
 
+#include "actors/leader/cut.h"
 #include "actors/leader/writing.h"
 #include "actors/producer/producer.h"
 #include "actors/retry/retry.h"
@@ -43,7 +44,7 @@ static sluice_code reason_to_give_up(const struct batch *batch, uint64_t now_ns)
     if (is_overdue(batch, now_ns)) {
         return SLUICE_DELIVERY_TIMED_OUT;
     }
-    if (batch->attempts > 0 && !may_retry(batch->last_error)) {
+    if (batch->tried && !may_retry(batch->last_error) && !cut_is_wanted(batch)) {
         return batch->last_error;
     }
     if ((int64_t)batch->attempts > config->retries) {
@@ -89,8 +90,12 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
     struct batch_list kept = {NULL, NULL};
     partition->lent = (struct batch_list){NULL, NULL};
     partition->next_unsent = NULL;
+    struct cut_round round = cut_round_at(now_ns);
     struct batch *batch;
     while ((batch = batch_list_pop(&back)) != NULL) {
+        if (!is_overdue(batch, now_ns) && cut_batch(&round, batch, &kept)) {
+            continue;
+        }
         sluice_code reason = batch->attempts > 0 ? reason_to_give_up(batch, now_ns) : SLUICE_OK;
         if (batch->tried && sluice_code_refreshes_metadata(batch->last_error)) {
             metadata_refresh(&producer_of(partition)->metadata);

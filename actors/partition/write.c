@@ -91,8 +91,7 @@ static struct batch_record record_of(const struct input_entry *entry) {
 
 /* It need not wait for the record that does not fit. */
 static bool batch_is_full(const struct batch *batch) {
-    const struct sluice_config *config = batch->partition->topic->producer->config;
-    return batch->raw_bytes + KAFKA_BATCH_HEADER_SIZE >= (uint64_t)config->batch_size;
+    return (uint64_t)batch->raw_bytes + KAFKA_BATCH_HEADER_SIZE >= batch->bytes_max;
 }
 
 /* False when memory is short; the record then still lies where it was. */

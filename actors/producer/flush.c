@@ -20,6 +20,11 @@ uint32_t producer_epoch_enter(struct producer *producer) {
     }
 }
 
+void producer_epoch_join(struct producer *producer, uint32_t epoch) {
+    int64_t before = atomic_fetch_add_explicit(counter(producer, epoch), 1, memory_order_seq_cst);
+    RT_ASSERT(before > 0);
+}
+
 void producer_epoch_leave(struct producer *producer, uint32_t epoch) {
     int64_t before = atomic_fetch_sub_explicit(counter(producer, epoch), 1, memory_order_seq_cst);
     RT_ASSERT(before > 0);

@@ -20,6 +20,8 @@ struct producer;
 
 /* A batch is opened: counted in the epoch that is returned. Partition actors only. */
 uint32_t producer_epoch_enter(struct producer *producer);
+/* A batch is made of one that is still counted in `epoch`: counted there, too. */
+void producer_epoch_join(struct producer *producer, uint32_t epoch);
 /* It was decided, or never came to hold a record. */
 void producer_epoch_leave(struct producer *producer, uint32_t epoch);
 /* The topic actor: everybody has passed the token of this ticket. */

@@ -33,23 +33,6 @@ void news_tell(struct producer *producer) {
 
 /* -- one record -- */
 
-struct slot_cursor {
-    struct slot_block *block;
-    uint32_t at;
-};
-
-static struct slot *slot_next(struct batch *batch, uint32_t index, struct slot_cursor *cursor) {
-    if (index < BATCH_SLOTS_INLINE) {
-        return &batch->inline_slots[index];
-    }
-    if (index == BATCH_SLOTS_INLINE) {
-        *cursor = (struct slot_cursor){batch->slots_first, 0};
-    } else if (cursor->at == cursor->block->capacity) {
-        *cursor = (struct slot_cursor){cursor->block->next, 0};
-    }
-    return &cursor->block->slots[cursor->at++];
-}
-
 static uint32_t milliseconds(uint64_t from_ns, uint64_t to_ns) {
     return to_ns > from_ns ? (uint32_t)((to_ns - from_ns) / 1000000) : 0;
 }
@@ -72,7 +55,7 @@ static void report_fill(sluice_report *report, const struct batch *batch, uint32
                         const struct slot *slot) {
     report->opaque = slot->opaque;
     report->timestamp_ms =
-        batch->log_append_time_ms >= 0 ? batch->log_append_time_ms : slot->timestamp_and_sync >> 1;
+        batch->log_append_time_ms >= 0 ? batch->log_append_time_ms : slot->timestamp_and_flags >> SLOT_FLAG_BITS;
     if (batch->base_offset >= 0) {
         report->offset = batch->base_offset + index;
     }
@@ -84,8 +67,8 @@ static void deliver_sync(struct producer *producer, struct batch *batch) {
     struct slot_cursor cursor = {NULL, 0};
     sluice_report report = report_of(batch);
     for (uint32_t i = 0; i < batch->records; i++) {
-        struct slot *slot = slot_next(batch, i, &cursor);
-        if ((slot->timestamp_and_sync & 1) == 0) {
+        struct slot *slot = batch_slot_next(batch, i, &cursor);
+        if ((slot->timestamp_and_flags & SLOT_SYNC) == 0) {
             continue;
         }
         struct sync_waiter *waiter = slot->opaque;
@@ -96,7 +79,7 @@ static void deliver_sync(struct producer *producer, struct batch *batch) {
         /* acq_rel: the caller reads the report after it has seen SYNC_DONE */
         if (!atomic_compare_exchange_strong_explicit(&waiter->state, &state, SYNC_DONE,
                                                      memory_order_acq_rel, memory_order_acquire)) {
-            slot->timestamp_and_sync &= ~(int64_t)1; /* nobody waits: an ordinary report */
+            slot->timestamp_and_flags &= ~(int64_t)SLOT_SYNC; /* nobody waits: an ordinary report */
             rt_release(producer->world, waiter, sizeof *waiter);
         }
     }
@@ -140,8 +123,8 @@ static size_t hand_over(struct report_queue *queue, sluice_report *reports, size
     size_t count = 0;
     uint32_t passed = batch->reported;
     while (count < capacity && batch->reported < batch->records) {
-        struct slot *slot = slot_next(batch, batch->reported, &cursor);
-        if ((slot->timestamp_and_sync & 1) == 0) {
+        struct slot *slot = batch_slot_next(batch, batch->reported, &cursor);
+        if ((slot->timestamp_and_flags & SLOT_SYNC) == 0) {
             report_fill(&report, batch, batch->reported, slot);
             reports[count++] = report;
         }

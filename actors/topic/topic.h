@@ -36,6 +36,8 @@ struct topic {
     _Atomic uint32_t changed;        /* bumped with either; waiters wait on it */
     struct topic *next;              /* in the producer's list, set once */
     struct rt_node metadata_node;    /* in metadata's lane, once */
+    _Atomic uint32_t fitting_bytes;  /* batches should be no larger (topic/limit.h); 0: not known */
+    _Atomic uint64_t fitting_since_ns;
     struct partition_actor actor;    /* the topic's own partition actor */
     /* -- the topic actor -- */
     bool touched; /* in this sweep: to be notified at its end */

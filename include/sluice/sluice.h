@@ -76,7 +76,8 @@ typedef struct sluice_report {
     sluice_outcome outcome;
     sluice_code error;      /* SLUICE_OK when persisted; else why */
     sluice_code last_error; /* the last error met on the way, also when persisted in the end */
-    uint32_t attempts;      /* hand-overs to a connected socket */
+    uint32_t attempts;      /* hand-overs to a connected socket; one that showed that the batch had
+                               to be cut (too large, a record invalid) does not count */
     uint32_t waited_ms;     /* from produce to the first hand-over, or to the outcome */
     uint32_t in_flight_ms;  /* from the first hand-over to the outcome */
 } sluice_report;
