@@ -13,7 +13,7 @@ struct produce {
     struct broker_work *work;
     int16_t acks;
     bool transactional;
-    bool failed; /* some partition got an error */
+    bool failed;                              /* some partition got an error */
     struct kafka_record_error *record_errors; /* of the partition being served; malloc'd */
     uint32_t record_error_count;
     uint32_t endpoint_count;
@@ -100,8 +100,8 @@ static sluice_code check_keys(struct produce *produce, const struct broker_produ
                               const char **why) {
     int32_t *numbers;
     uint32_t count;
-    sluice_code code = broker_produced_keyless(produced, &produce->work->model->inflater, &numbers,
-                                               &count, why);
+    sluice_code code =
+        broker_produced_keyless(produced, &produce->work->model->inflater, &numbers, &count, why);
     if (count > 0) {
         produce->record_errors = calloc(count, sizeof *produce->record_errors);
         produce->record_error_count = produce->record_errors != NULL ? count : 0;

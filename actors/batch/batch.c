@@ -216,8 +216,8 @@ enum batch_append batch_append(struct batch *batch, const struct batch_record *r
         return BATCH_NO_MEMORY;
     }
     slot->opaque = record->opaque;
-    slot->timestamp_and_flags = (int64_t)((uint64_t)record->timestamp_ms << SLOT_FLAG_BITS) |
-                                (record->sync ? SLOT_SYNC : 0);
+    slot->timestamp_and_flags =
+        (uint64_t)record->timestamp_ms << SLOT_FLAG_BITS | (record->sync ? SLOT_SYNC : 0);
     if (record->sync) {
         batch->has_sync = true;
         batch->urgent = true;

@@ -54,7 +54,7 @@ struct chunk {
 };
 
 /* What the report needs of one record. The two lowest bits of the word are SLOT_…, the rest is the
- * timestamp. */
+ * timestamp, which is not negative. */
 enum {
     SLOT_SYNC = 1,  /* the opaque pointer is a struct sync_waiter */
     SLOT_NAMED = 2, /* the last answer called the record invalid */
@@ -62,7 +62,7 @@ enum {
 };
 struct slot {
     void *opaque;
-    int64_t timestamp_and_flags;
+    uint64_t timestamp_and_flags;
 };
 
 struct slot_block {

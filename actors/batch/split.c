@@ -45,7 +45,7 @@ void batch_name_record(struct batch *batch, int32_t number) {
 static void unname_all(struct batch *batch) {
     struct slot_cursor cursor = {NULL, 0};
     for (uint32_t i = 0; batch->named > 0 && i < batch->records; i++) {
-        batch_slot_next(batch, i, &cursor)->timestamp_and_flags &= ~(int64_t)SLOT_NAMED;
+        batch_slot_next(batch, i, &cursor)->timestamp_and_flags &= ~(uint64_t)SLOT_NAMED;
     }
     batch->named = 0;
 }
@@ -57,8 +57,7 @@ static bool open_piece(struct cutter *cutter, struct filling *filling, uint32_t 
     } else if (hint > cutter->bytes_max) {
         hint = cutter->bytes_max;
     }
-    filling->piece =
-        batch_create_piece(cutter->whole, number, hint + KAFKA_RECORD_PREFIX_SIZE_MAX);
+    filling->piece = batch_create_piece(cutter->whole, number, hint + KAFKA_RECORD_PREFIX_SIZE_MAX);
     filling->bytes = 0;
     if (filling->piece == NULL) {
         return false;
@@ -148,8 +147,8 @@ static int64_t charge_of(const struct batch_list *list) {
     return charge;
 }
 
-/* Nobody wrote the whole, so its sequence numbers are free: the pieces take them, in order, and what
- * was stamped behind it still follows without a gap. */
+/* Nobody wrote the whole, so its sequence numbers are free: the pieces take them, in order, and
+ * what was stamped behind it still follows without a gap. */
 static void stamp_all(const struct batch *whole, struct batch_list *list) {
     int32_t sequence = whole->base_sequence;
     for (struct batch *piece = list->first; piece != NULL; piece = piece->next) {

@@ -21,8 +21,8 @@ struct pieces {
     uint32_t count;            /* of both */
 };
 
-/* Cuts at `piece_bytes_max` of records, if that many are not one record; or, when records are named,
- * into those and the others. The whole is gone afterwards. False when memory is short: the whole is
+/* Cuts at `piece_bytes_max` of records, but a record is never cut; or, when records are named, into
+ * those and the others. The whole is gone afterwards. False when memory is short: the whole is
  * as it was, and nobody is named any more. */
 bool batch_split(struct batch *whole, uint32_t piece_bytes_max, struct pieces *pieces);
 

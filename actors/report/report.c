@@ -54,8 +54,9 @@ static sluice_report report_of(const struct batch *batch) {
 static void report_fill(sluice_report *report, const struct batch *batch, uint32_t index,
                         const struct slot *slot) {
     report->opaque = slot->opaque;
-    report->timestamp_ms =
-        batch->log_append_time_ms >= 0 ? batch->log_append_time_ms : slot->timestamp_and_flags >> SLOT_FLAG_BITS;
+    report->timestamp_ms = batch->log_append_time_ms >= 0
+                               ? batch->log_append_time_ms
+                               : (int64_t)(slot->timestamp_and_flags >> SLOT_FLAG_BITS);
     if (batch->base_offset >= 0) {
         report->offset = batch->base_offset + index;
     }
@@ -79,7 +80,8 @@ static void deliver_sync(struct producer *producer, struct batch *batch) {
         /* acq_rel: the caller reads the report after it has seen SYNC_DONE */
         if (!atomic_compare_exchange_strong_explicit(&waiter->state, &state, SYNC_DONE,
                                                      memory_order_acq_rel, memory_order_acquire)) {
-            slot->timestamp_and_flags &= ~(int64_t)SLOT_SYNC; /* nobody waits: an ordinary report */
+            slot->timestamp_and_flags &=
+                ~(uint64_t)SLOT_SYNC; /* nobody waits: an ordinary report */
             rt_release(producer->world, waiter, sizeof *waiter);
         }
     }

@@ -38,7 +38,7 @@ struct topic {
     struct rt_node metadata_node;    /* in metadata's lane, once */
     _Atomic uint32_t fitting_bytes;  /* batches should be no larger (topic/limit.h); 0: not known */
     _Atomic uint64_t fitting_since_ns;
-    struct partition_actor actor;    /* the topic's own partition actor */
+    struct partition_actor actor; /* the topic's own partition actor */
     /* -- the topic actor -- */
     bool touched; /* in this sweep: to be notified at its end */
     struct topic *touched_next;

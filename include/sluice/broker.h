@@ -111,7 +111,7 @@ SLUICE_API sluice_code sluice_broker_topic_grow(sluice_broker *broker, const cha
 /* `max.message.bytes` of one topic; 0: the brokers' own again. */
 SLUICE_API sluice_code sluice_broker_topic_limit(sluice_broker *broker, const char *topic,
                                                  uint32_t message_bytes_max);
-/* Whether records need a key, as those of a compacted topic do: a batch that has some without one is
+/* Whether records need a key, as those of a compacted topic do: a batch with some that have none is
  * refused with INVALID_RECORD, and the answer names them. */
 SLUICE_API sluice_code sluice_broker_topic_keys(sluice_broker *broker, const char *topic,
                                                 bool required);

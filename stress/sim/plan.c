@@ -151,7 +151,7 @@ static void draw_unsure(struct plan *plan, struct sim_random *random) {
     plan->think_ns = plan->active_ns * plan->threads * 3 / plan->records;
     const enum plan_trouble kinds[] = {TROUBLE_CUT,   TROUBLE_CUT_ANSWERS,  TROUBLE_STALL,
                                        TROUBLE_KILL,  TROUBLE_LEADER_MOVES, TROUBLE_REQUESTS,
-                                       TROUBLE_ERRORS};
+                                       TROUBLE_LIMIT, TROUBLE_KEYS,         TROUBLE_ERRORS};
     plan->troubles = UINT32_C(1) << TROUBLE_CUT_ANSWERS;
     for (unsigned i = 0; i < 3; i++) {
         plan->troubles |= UINT32_C(1) << kinds[below(random, sizeof(kinds) / sizeof(kinds[0]))];
@@ -188,7 +188,8 @@ bool plan_promises_order(const struct plan *plan) {
 static const char *const trouble_names[TROUBLE_COUNT] = {
     "cut",          "cut-answers", "refuse",   "blackhole",     "stall",
     "leader-moves", "leader-lost", "kill",     "broker-stalls", "requests",
-    "answers",      "errors",      "refusals", "clock",         "memory"};
+    "answers",      "errors",      "refusals", "clock",         "memory",
+    "limit",        "keys"};
 
 const char *plan_trouble_name(enum plan_trouble trouble) {
     return trouble_names[trouble];

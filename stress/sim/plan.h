@@ -35,6 +35,8 @@ enum plan_trouble {
     TROUBLE_REFUSALS,      /* errors that are final */
     TROUBLE_CLOCK,         /* the wall clock jumps */
     TROUBLE_MEMORY,        /* an acquisition of the producer's fails */
+    TROUBLE_LIMIT,         /* a topic's max.message.bytes changes */
+    TROUBLE_KEYS,          /* a topic refuses records without a key for a while, and names them */
     TROUBLE_COUNT
 };
 

@@ -177,6 +177,24 @@ static void trouble_node(struct trial *trial, enum plan_trouble kind) {
     relieve_later(trial, (struct relief){.trial = trial, .kind = kind});
 }
 
+/* ---- topics ---------------------------------------------------------------------------------- */
+
+static void trouble_limit(struct trial *trial) {
+    unsigned topic = (unsigned)choose(trial, trial->plan->topic_count);
+    uint32_t bytes = (uint32_t)1 << (6 + choose(trial, 12));
+    bytes = choose(trial, 4) == 0 ? 0 : bytes + (uint32_t)choose(trial, bytes);
+    trial_say(trial, "max.message.bytes of %s becomes %u", application_topic_name(topic), bytes);
+    /* Refused when the topic is not there. */
+    (void)broker_cluster_topic_limit(trial->cluster, application_topic_name(topic), bytes);
+}
+
+static void trouble_keys(struct trial *trial) {
+    unsigned topic = (unsigned)choose(trial, trial->plan->topic_count);
+    bool required = choose(trial, 2) == 0;
+    trial_say(trial, "%s %s keys", application_topic_name(topic), required ? "needs" : "needs no");
+    (void)broker_cluster_topic_keys(trial->cluster, application_topic_name(topic), required);
+}
+
 static void trouble_make(struct trial *trial, enum plan_trouble kind) {
     int32_t node = any_node(trial);
     switch (kind) {
@@ -216,6 +234,12 @@ static void trouble_make(struct trial *trial, enum plan_trouble kind) {
     case TROUBLE_MEMORY:
         rt_sim_fail_memory(trial->world, 1 + choose(trial, 100));
         break;
+    case TROUBLE_LIMIT:
+        trouble_limit(trial);
+        break;
+    case TROUBLE_KEYS:
+        trouble_keys(trial);
+        break;
     case TROUBLE_COUNT:
         break;
     }
@@ -251,6 +275,8 @@ void trouble_end(struct trial *trial) {
     }
     for (unsigned topic = 0; topic < trial->plan->topic_count; topic++) {
         const char *name = application_topic_name(topic);
+        (void)broker_cluster_topic_limit(trial->cluster, name, 0);
+        (void)broker_cluster_topic_keys(trial->cluster, name, false);
         for (int32_t i = 0; i < (int32_t)trial->plan->partition_counts[topic]; i++) {
             if (broker_cluster_leader(trial->cluster, name, i) == 0) {
                 broker_cluster_leader_move(trial->cluster, name, i, any_node(trial));

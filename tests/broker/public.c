@@ -111,6 +111,9 @@ Test(broker_public, topics_are_made_grown_and_deleted) {
     cr_expect_eq(sluice_broker_leader(broker, "t", 4), 2);
     cr_expect_eq(sluice_broker_topic_limit(broker, "u", 5),
                  SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION);
+    cr_expect_eq(sluice_broker_topic_keys(broker, "u", true),
+                 SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION);
+    cr_expect_eq(sluice_broker_topic_keys(broker, "t", true), SLUICE_OK);
     cr_expect_eq(sluice_broker_topic_delete(broker, "t"), SLUICE_OK);
     cr_expect_eq(sluice_broker_topic_delete(broker, "t"), SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION);
     cr_expect_eq(sluice_broker_partition_count(broker, "t"), 0);

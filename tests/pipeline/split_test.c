@@ -12,10 +12,10 @@ enum { PRODUCE = 0, ROOMY = 1048588 };
 
 /* Lingers, so that what is produced together is one batch of each partition. */
 static const char *const plain[] = {"linger.ms", "20", "batch.size", "100000", NULL};
-static const char *const packed[] = {"linger.ms", "20", "batch.size", "100000",
+static const char *const packed[] = {"linger.ms",        "20",   "batch.size", "100000",
                                      "compression.type", "gzip", NULL};
-static const struct rig_setup usual = {.seed = 1, .partitions = 1, .brokers = {.broker_count = 1},
-                                       .settings = plain};
+static const struct rig_setup usual = {
+    .seed = 1, .partitions = 1, .brokers = {.broker_count = 1}, .settings = plain};
 
 static struct rig *start(const struct rig_setup *setup, uint32_t limit) {
     struct rig *rig = rig_start(setup);
@@ -121,7 +121,8 @@ Test(split, more_records_than_a_batch_has_slots_within_keep_their_opaques_and_ti
     for (int i = 0; i < 2000; i++) {
         char value[12];
         snprintf(value, sizeof value, "%010u", rig->count);
-        sluice_record record = {.value = value, .value_size = sizeof value,
+        sluice_record record = {.value = value,
+                                .value_size = sizeof value,
                                 .flags = SLUICE_RECORD_TIMESTAMP | SLUICE_RECORD_PARTITION,
                                 .timestamp_ms = i % 7 == 0 ? 1000000000 + i : 5000000000000 - i};
         record.opaque = rig_next(rig, 0);
@@ -147,8 +148,8 @@ Test(split, a_list_that_is_larger_than_a_segment_is_cut_too) {
 }
 
 Test(split, neither_idempotence_nor_retries_are_needed) {
-    static const char *const settings[] = {"linger.ms", "20", "enable.idempotence", "false",
-                                           "retries", "0", NULL};
+    static const char *const settings[] = {
+        "linger.ms", "20", "enable.idempotence", "false", "retries", "0", NULL};
     struct rig_setup setup = usual;
     setup.settings = settings;
     struct rig *rig = start(&setup, 500);
@@ -182,7 +183,7 @@ Test(split, what_a_topic_takes_is_learned_and_asked_anew_after_a_while) {
 
 /* ---- with others in flight, unsure, moving --------------------------------------------------- */
 
-static const char *const small[] = {"linger.ms", "1", "batch.size", "1500",
+static const char *const small[] = {"linger.ms",          "1",   "batch.size", "1500",
                                     "request.timeout.ms", "400", NULL};
 
 Test(split, the_pieces_keep_their_place_between_batches_in_flight) {
@@ -294,8 +295,8 @@ Test(split, close_and_purge_may_come_at_any_moment) {
 }
 
 Test(split, the_age_of_the_whole_counts_for_its_pieces) {
-    static const char *const settings[] = {"linger.ms", "20", "delivery.timeout.ms", "1000",
-                                           "request.timeout.ms", "900", NULL};
+    static const char *const settings[] = {
+        "linger.ms", "20", "delivery.timeout.ms", "1000", "request.timeout.ms", "900", NULL};
     struct rig_setup setup = usual;
     setup.settings = settings;
     struct rig *rig = start(&setup, 600);
@@ -329,8 +330,8 @@ static bool scenario_short_of_memory(uint64_t nth, bool keys) {
     rt_sim_fail_memory(rig->world, 0);
     rig_flush(rig);
     for (uint32_t i = 1; i < rig->count; i++) {
-        cr_expect_eq(rig->records[i].report.outcome,
-                     keys ? SLUICE_NOT_PERSISTED : SLUICE_PERSISTED, "acquisition %d", (int)nth);
+        cr_expect_eq(rig->records[i].report.outcome, keys ? SLUICE_NOT_PERSISTED : SLUICE_PERSISTED,
+                     "acquisition %d", (int)nth);
     }
     rig_end(rig);
     return reached;
@@ -366,8 +367,8 @@ Test(split, a_caller_that_waits_for_its_record_gets_its_own_outcome) {
 static void produce_keyed(struct rig *rig, bool keyed) {
     char value[60];
     snprintf(value, sizeof value, "%010u", rig->count);
-    sluice_record record = {.value = value, .value_size = sizeof value,
-                            .flags = SLUICE_RECORD_PARTITION};
+    sluice_record record = {
+        .value = value, .value_size = sizeof value, .flags = SLUICE_RECORD_PARTITION};
     record.key = keyed ? "key" : NULL;
     record.key_size = keyed ? 3 : 0;
     record.opaque = rig_next(rig, 0);
