@@ -117,14 +117,16 @@ static void answer_identity(struct liars *liars, struct peer_side *side,
 
 static void answer_partition(struct liars *liars, struct kafka_writer *writer, int16_t version,
                              int32_t index) {
-    static const int16_t errors[] = {2, 3, 6, 7, 10, 19, 20, 45, 46, 47, 49, 53, 56, 59, 87, 999, -1};
+    static const int16_t errors[] = {2,  3,  6,  7,  10, 19, 20,  45, 46,
+                                     47, 49, 53, 56, 59, 87, 999, -1};
     bool refused = lies(liars);
     kafka_produce_response_partition(
         writer, version,
         &(struct kafka_produce_outcome){
             .index = odd_number(liars, index),
             .error_code = refused ? errors[choose(liars, sizeof errors / sizeof errors[0])] : 0,
-            .base_offset = lies(liars) ? -1 - (int64_t)choose(liars, 2) : (int64_t)choose(liars, 99),
+            .base_offset =
+                lies(liars) ? -1 - (int64_t)choose(liars, 2) : (int64_t)choose(liars, 99),
             .log_append_time_ms = lies(liars) ? INT64_MAX - (int64_t)choose(liars, 2) : -1,
             .leader_id = odd_number(liars, -1),
             .leader_epoch = odd_number(liars, -1)});
@@ -140,8 +142,8 @@ static void answer_produce(struct liars *liars, struct peer_side *side,
     if (request.acks == 0) {
         return;
     }
-    size_t at = kafka_produce_response_begin(&writer, version, header->correlation_id,
-                                             request.topic_count);
+    size_t at =
+        kafka_produce_response_begin(&writer, version, header->correlation_id, request.topic_count);
     struct kafka_produce_received_topic topic;
     while (kafka_produce_request_next(&request, &topic)) {
         uint32_t count = topic.partition_count;
@@ -154,9 +156,8 @@ static void answer_produce(struct liars *liars, struct peer_side *side,
         }
         kafka_produce_response_topic_end(&writer, version);
     }
-    struct kafka_node_endpoint endpoint = {.node_id = odd_number(liars, 2),
-                                           .host = text("10.0.0.2"),
-                                           .port = odd_number(liars, 9092)};
+    struct kafka_node_endpoint endpoint = {
+        .node_id = odd_number(liars, 2), .host = text("10.0.0.2"), .port = odd_number(liars, 9092)};
     kafka_produce_response_end(&writer, version, at, lies(liars) ? odd_number(liars, 10) % 200 : 0,
                                &endpoint, version >= 10 ? 1 : 0);
     send(side, &writer, frame);
@@ -187,12 +188,23 @@ static void lie(struct peer *peer, struct peer_side *side,
 
 static uint64_t believes(uint64_t seed, uint64_t truth_percent, const char *option,
                          const char *value) {
-    const char *const settings[] = {"delivery.timeout.ms", "3000", "request.timeout.ms", "500",
-                                    "linger.ms", "2", "retry.backoff.ms", "20",
-                                    "reconnect.backoff.ms", "200", "metadata.max.age.ms", "300",
-                                    option, value, NULL};
-    struct rig_setup setup = {.seed = seed, .settings = settings,
-                              .bootstrap = "10.0.0.1:9092,10.0.0.2:9092"};
+    const char *const settings[] = {"delivery.timeout.ms",
+                                    "3000",
+                                    "request.timeout.ms",
+                                    "500",
+                                    "linger.ms",
+                                    "2",
+                                    "retry.backoff.ms",
+                                    "20",
+                                    "reconnect.backoff.ms",
+                                    "200",
+                                    "metadata.max.age.ms",
+                                    "300",
+                                    option,
+                                    value,
+                                    NULL};
+    struct rig_setup setup = {
+        .seed = seed, .settings = settings, .bootstrap = "10.0.0.1:9092,10.0.0.2:9092"};
     struct rig *rig = rig_world(&setup);
     struct liars *liars = calloc(1, sizeof *liars);
     liars->world = rig->world;
