@@ -203,7 +203,7 @@ typedef struct sluice_topic_options {
 
 /* A counted handle: opening a name again gives the same handle once more. Does not wait for the
  * broker. Errors: SLUICE_INVALID_TOPIC (Kafka's rule: 1-249 of [a-zA-Z0-9._-], not "." or ".."),
- * SLUICE_NO_MEMORY, SLUICE_CLOSED. `options` may be NULL and is looked at by the first open alone. */
+ * SLUICE_NO_MEMORY, SLUICE_CLOSED. `options` may be NULL; only the first open looks at it. */
 SLUICE_API SLUICE_MUST_CHECK sluice_topic *sluice_topic_open(sluice_producer *producer,
                                                              const char *name,
                                                              const sluice_topic_options *options,
