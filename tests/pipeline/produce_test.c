@@ -415,3 +415,28 @@ Test(produce, the_status_counts_what_happened) {
     rig_expect_quiet(rig);
     rig_end(rig);
 }
+
+/* ---- two producers --------------------------------------------------------------------------- */
+
+Test(produce, two_producers_on_one_thread_do_not_meet) {
+    struct rig *rig = rig_start(&usual);
+    sluice_config *config = sluice_config_new();
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.2:9092", NULL), SLUICE_OK);
+    sluice_producer *other = producer_open_in(rig->world, config, NULL);
+    sluice_config_free(config);
+    sluice_topic *topic = sluice_topic_open(other, "other", NULL, NULL);
+    for (int i = 0; i < 50; i++) {
+        rig_produce(rig, 0);
+        cr_assert_eq(sluice_produce(topic, &(sluice_record){.value = "v", .value_size = 1}),
+                     SLUICE_OK);
+    }
+    cr_assert_eq(sluice_flush(other, 5000), SLUICE_OK);
+    rig_flush(rig);
+    sluice_status status;
+    sluice_producer_status(other, &status);
+    cr_expect_eq(status.records_persisted, 50);
+    cr_expect_eq(broker_cluster_records(rig->cluster, "other", -1), 50);
+    sluice_producer_free(other);
+    rig_produce(rig, 0);
+    rig_end(rig);
+}

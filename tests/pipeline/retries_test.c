@@ -287,6 +287,50 @@ Test(retries, what_was_sent_and_not_answered_is_unknown_at_its_time) {
     rig_end(rig);
 }
 
+Test(retries, what_waits_behind_a_stalled_broker_is_not_persisted_at_its_time) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 5,
+        .partitions = 1,
+        .settings = (const char *[]){"delivery.timeout.ms", "2000", "request.timeout.ms", "1900",
+                                     "linger.ms", "0", "batch.size", "0", NULL}});
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    int32_t leader = broker_cluster_leader(rig->cluster, "orders", 0);
+    cr_assert_eq(broker_cluster_stall(rig->cluster, leader, true), SLUICE_OK);
+    uint64_t began_ns = rt_now(rig->world);
+    rig_produce_some(rig, 0, 20); /* five are sent, the others wait */
+    cr_assert(rig_await(rig, 21, 2050));
+    cr_expect_geq(rt_now(rig->world) - began_ns, 1999 * RIG_MS);
+    for (int i = 1; i <= 20; i++) {
+        cr_expect_eq(rig->records[i].report.outcome, i <= 5 ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED,
+                     "record %d", i);
+        cr_expect_eq(rig->records[i].report.attempts, i <= 5 ? 1 : 0, "record %d", i);
+    }
+    cr_assert_eq(broker_cluster_stall(rig->cluster, leader, false), SLUICE_OK);
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    cr_expect_eq(rig->records[21].report.outcome, SLUICE_PERSISTED);
+    rig_end(rig);
+}
+
+Test(retries, what_a_throttle_holds_back_is_not_persisted_at_its_time) {
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
+    sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
+    throttle.api_key = PRODUCE;
+    throttle.delay_ms = 60000;
+    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &throttle), 0);
+    rig_produce(rig, 0);
+    cr_assert(rig_await(rig, 1, 1000));
+    uint64_t began_ns = rt_now(rig->world);
+    rig_produce(rig, 0);
+    cr_assert(rig_await(rig, 2, 2050));
+    cr_expect_geq(rt_now(rig->world) - began_ns, 1999 * RIG_MS);
+    cr_expect_eq(rig->records[1].report.outcome, SLUICE_NOT_PERSISTED);
+    cr_expect_eq(rig->records[1].report.error, SLUICE_DELIVERY_TIMED_OUT);
+    rig_end(rig);
+}
+
 Test(retries, each_record_has_its_own_time) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 3, .settings = timed});
     for (int32_t node = 1; node <= 3; node++) {

@@ -126,6 +126,59 @@ Test(topics, a_topic_made_anew_takes_records_again) {
     rig_free(rig);
 }
 
+Test(topics, a_topic_made_anew_may_have_fewer_partitions) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 1,
+        .partitions = 6,
+        .settings = (const char *[]){"metadata.max.age.ms", "1000", "delivery.timeout.ms", "4000",
+                                     "request.timeout.ms", "1000", NULL}});
+    for (int32_t i = 0; i < 6; i++) {
+        rig_produce(rig, i);
+    }
+    rig_flush(rig);
+    cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
+    cr_assert_eq(broker_cluster_topic_create(rig->cluster, "orders", 2), SLUICE_OK);
+    rig_produce(rig, 5); /* still there as far as is known */
+    rig_run(rig, 3000);
+    cr_expect_eq(sluice_topic_partition_count(rig->topic, 0, NULL), 2);
+    for (int i = 0; i < 40; i++) {
+        sluice_record record = {.key = &i, .key_size = sizeof i, .value = "0123456789",
+                                .value_size = 10, .opaque = rig_next(rig, RIG_ANY)};
+        record.key = i % 2 == 0 ? &i : NULL;
+        record.key_size = i % 2 == 0 ? sizeof i : 0;
+        cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
+    }
+    rig_produce(rig, 5);
+    rig_flush(rig);
+    for (uint32_t i = 7; i < 47; i++) {
+        cr_expect_eq(rig->records[i].report.outcome, SLUICE_PERSISTED, "%u", i);
+    }
+    cr_expect_neq(rig->records[6].report.outcome, SLUICE_PERSISTED);
+    cr_expect_eq(rig->records[47].report.error, SLUICE_INVALID_PARTITION);
+    rig_expect_quiet(rig);
+    rig_free(rig);
+}
+
+Test(topics, a_topic_that_is_deleted_for_good_fails_its_records_in_time) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 1,
+        .partitions = 2,
+        .brokers = {.auto_create_off = true},
+        .settings = (const char *[]){"delivery.timeout.ms", "4000", "request.timeout.ms", "1000",
+                                     NULL}});
+    rig_produce_some(rig, 0, 5);
+    rig_flush(rig);
+    cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
+    rig_produce_some(rig, 0, 5);
+    rig_produce_some(rig, 1, 5);
+    cr_expect(rig_await(rig, 15, 4100));
+    for (uint32_t i = 5; i < 15; i++) {
+        cr_expect_neq(rig->records[i].report.outcome, SLUICE_PERSISTED);
+    }
+    rig_expect_quiet(rig);
+    rig_free(rig);
+}
+
 /* ---- the cluster ----------------------------------------------------------------------------- */
 
 Test(topics, the_cluster_is_fetched) {
