@@ -49,8 +49,7 @@ static void learn(struct partition_actor *self) {
         return;
     }
     bool is_new = memcmp(entry->id, self->topic_id, sizeof self->topic_id) != 0;
-    if (entry->partition_count > self->partition_count ||
-        (is_new && entry->partition_count > 0)) {
+    if (entry->partition_count > self->partition_count || (is_new && entry->partition_count > 0)) {
         self->partition_count = entry->partition_count;
         memcpy(self->topic_id, entry->id, sizeof self->topic_id);
     }
@@ -179,7 +178,6 @@ void partition_actor_free(struct partition_actor *actor) {
     for (int32_t i = 0; i < actor->table_size; i++) {
         rt_release(world, actor->partitions[i], sizeof(struct partition));
     }
-    rt_release(world, actor->partitions,
-               (size_t)actor->table_size * sizeof *actor->partitions);
+    rt_release(world, actor->partitions, (size_t)actor->table_size * sizeof *actor->partitions);
     rt_release(world, actor->nowhere, sizeof(struct partition));
 }

@@ -314,8 +314,7 @@ Test(retries, what_waits_behind_a_stalled_broker_is_not_persisted_at_its_time) {
 }
 
 Test(retries, what_a_throttle_holds_back_is_not_persisted_at_its_time) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
     sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
     throttle.api_key = PRODUCE;
     throttle.delay_ms = 60000;

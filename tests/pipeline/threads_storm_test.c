@@ -81,7 +81,8 @@ static void *write_records(void *context) {
         if (number >= WRITERS * RECORDS) {
             break;
         }
-        sluice_topic *topic = sluice_topic_open(storm->producer, names[number % TOPICS], NULL, NULL);
+        sluice_topic *topic =
+            sluice_topic_open(storm->producer, names[number % TOPICS], NULL, NULL);
         cr_assert_not_null(topic);
         sluice_code code = produce(storm, topic, number);
         while (code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING || code == SLUICE_TIMED_OUT) {
@@ -152,10 +153,18 @@ static void trouble(struct storm *storm, uint32_t round) {
 static sluice_producer *open_producer(struct storm *storm, const char *compression) {
     sluice_error error = {0};
     sluice_config *config = sluice_config_new();
-    const char *const settings[] = {"bootstrap.servers", sluice_broker_bootstrap(storm->broker),
-                                    "buffer.memory", "400000", "linger.ms", "1",
-                                    "compression.type", compression,
-                                    "reconnect.backoff.max.ms", "100", "sluice.workers", "3"};
+    const char *const settings[] = {"bootstrap.servers",
+                                    sluice_broker_bootstrap(storm->broker),
+                                    "buffer.memory",
+                                    "400000",
+                                    "linger.ms",
+                                    "1",
+                                    "compression.type",
+                                    compression,
+                                    "reconnect.backoff.max.ms",
+                                    "100",
+                                    "sluice.workers",
+                                    "3"};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i += 2) {
         cr_assert_eq(sluice_config_set(config, settings[i], settings[i + 1], &error), SLUICE_OK,
                      "%s", error.text);

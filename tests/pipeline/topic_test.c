@@ -142,8 +142,11 @@ Test(topics, a_topic_made_anew_may_have_fewer_partitions) {
     rig_run(rig, 3000);
     cr_expect_eq(sluice_topic_partition_count(rig->topic, 0, NULL), 2);
     for (int i = 0; i < 40; i++) {
-        sluice_record record = {.key = &i, .key_size = sizeof i, .value = "0123456789",
-                                .value_size = 10, .opaque = rig_next(rig, RIG_ANY)};
+        sluice_record record = {.key = &i,
+                                .key_size = sizeof i,
+                                .value = "0123456789",
+                                .value_size = 10,
+                                .opaque = rig_next(rig, RIG_ANY)};
         record.key = i % 2 == 0 ? &i : NULL;
         record.key_size = i % 2 == 0 ? sizeof i : 0;
         cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
@@ -160,12 +163,12 @@ Test(topics, a_topic_made_anew_may_have_fewer_partitions) {
 }
 
 Test(topics, a_topic_that_is_deleted_for_good_fails_its_records_in_time) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1,
-        .partitions = 2,
-        .brokers = {.auto_create_off = true},
-        .settings = (const char *[]){"delivery.timeout.ms", "4000", "request.timeout.ms", "1000",
-                                     NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 2,
+                            .brokers = {.auto_create_off = true},
+                            .settings = (const char *[]){"delivery.timeout.ms", "4000",
+                                                         "request.timeout.ms", "1000", NULL}});
     rig_produce_some(rig, 0, 5);
     rig_flush(rig);
     cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
