@@ -124,6 +124,16 @@ static void arm(struct partition_actor *self, struct rt_turn *turn) {
     }
 }
 
+/* Records that have no partition yet were never sent. */
+static void refuse_purged(struct partition_actor *self) {
+    struct producer *producer = self->topic->producer;
+    int32_t error = atomic_load_explicit(&producer->purge_error, memory_order_relaxed);
+    uint32_t what = atomic_load_explicit(&producer->purge_what, memory_order_acquire);
+    if ((what & SLUICE_PURGE_UNSENT) != 0) {
+        write_refuse_all(self, (sluice_code)error);
+    }
+}
+
 static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct partition_actor *self = caa_container_of(actor, struct partition_actor, actor);
     if ((marks & RT_MARK(PARTITION_MARK_METADATA)) != 0 || self->short_of_memory) {
@@ -134,10 +144,12 @@ static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *tur
     bool more = pass_retried(self, turn);
     more = take_fresh(self, turn) || more;
     if ((marks & RT_MARK(PARTITION_MARK_PURGE)) != 0) {
-        struct producer *producer = self->topic->producer;
-        write_refuse_all(
-            self, (sluice_code)atomic_load_explicit(&producer->purge_error, memory_order_relaxed));
+        self->purging = true;
         each_partition(self, RT_MARK(LEADER_MARK_PURGE));
+    }
+    if (self->purging) {
+        refuse_purged(self);
+        self->purging = more || self->short_of_memory;
     }
     if (self->parked_first != NULL) {
         write_runs(self, turn);

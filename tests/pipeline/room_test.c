@@ -203,6 +203,47 @@ Test(room, purge_of_what_was_sent_is_unknown) {
     rig_end(rig);
 }
 
+Test(room, purge_of_the_sent_leaves_the_unsent_alone) {
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 2});
+    rig_produce_some(rig, 0, 5); /* no metadata yet */
+    cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_SENT), SLUICE_OK);
+    rig_run(rig, 1);
+    rig_produce_some(rig, 1, 5);
+    rig_run(rig, 6); /* lingering */
+    cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_SENT), SLUICE_OK);
+    rig_flush(rig);
+    for (uint32_t i = 0; i < rig->count; i++) {
+        cr_expect(rig->records[i].report.outcome == SLUICE_PERSISTED ||
+                  rig->records[i].report.attempts > 0);
+    }
+    rig_end(rig);
+}
+
+Test(room, what_is_produced_after_a_purge_is_not_meant) {
+    static const char *const settings[] = {"linger.ms", "5", "request.timeout.ms", "3000", NULL};
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = settings});
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    uint64_t dropped = rig_fault(rig, SLUICE_FAULT_DROP, 0, 0, 1);
+    rig_produce_some(rig, 0, 3);
+    rig_await_hits(rig, dropped, 1);
+    rig_run(rig, 20);
+    rig_produce_some(rig, 0, 3); /* an open batch behind it */
+    rig_run(rig, 1);
+    cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_UNSENT), SLUICE_OK);
+    rig_run(rig, 1);
+    rig_produce_some(rig, 0, 3); /* waits until the unanswered one is settled */
+    rig_flush(rig);
+    for (uint32_t i = 1; i < 10; i++) {
+        bool meant = i >= 4 && i < 7;
+        cr_expect_eq(rig->records[i].report.outcome,
+                     meant ? SLUICE_NOT_PERSISTED : SLUICE_PERSISTED, "record %u", i);
+        cr_expect(!meant || rig->records[i].report.error == SLUICE_PURGED);
+    }
+    rig_end(rig);
+}
+
 Test(room, purge_of_the_unsent_leaves_the_sent_alone) {
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 1, .partitions = 1, .settings = (const char *[]){"linger.ms", "0", NULL}});
@@ -217,5 +258,6 @@ Test(room, purge_of_the_unsent_leaves_the_sent_alone) {
     cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_UNSENT), SLUICE_OK);
     cr_assert(rig_await(rig, rig->count, 2000));
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+    cr_expect_eq(rig->records[1].report.attempts, 1);
     rig_end(rig);
 }
