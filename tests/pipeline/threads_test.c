@@ -226,6 +226,33 @@ Test(threads, that_poll_together_get_each_report_once) {
     sluice_broker_destroy(broker);
 }
 
+static void *poll_a_few(void *context) {
+    struct shared *shared = context;
+    sluice_report report;
+    for (int i = 0; i < 20; i++) {
+        cr_assert_eq(sluice_poll(shared->producer, &report, 1, TIMEOUT_MS), 1);
+    }
+    return NULL;
+}
+
+Test(threads, that_poll_together_do_not_miss_what_another_leaves) {
+    struct shared shared = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    sluice_broker *broker = broker_start(1);
+    shared.producer = open_with(broker, NULL, NULL, NULL);
+    shared.topic = open_topic(shared.producer);
+    for (int round = 0; round < 50; round++) {
+        for (uint64_t i = 0; i < 60; i++) {
+            produce(shared.topic, 0, i);
+        }
+        cr_assert_eq(sluice_flush(shared.producer, TIMEOUT_MS), SLUICE_OK);
+        pthread_t pollers[3];
+        run_threads(pollers, 3, poll_a_few, &shared);
+        join_threads(pollers, 3);
+    }
+    sluice_producer_free(shared.producer);
+    sluice_broker_destroy(broker);
+}
+
 static void *produce_synchronously(void *context) {
     struct shared *shared = context;
     for (uint64_t i = 0; i < 100; i++) {
