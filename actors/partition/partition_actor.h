@@ -58,7 +58,7 @@ struct partition_actor {
     struct sticky sticky;
     sluice_partitioner partitioner;
     void *partitioner_context;
-    bool closing;
+    bool purging; /* until everything that came before the purge has been refused */
     bool short_of_memory;
 };
 
