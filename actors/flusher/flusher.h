@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The flusher actor of a broker connection: holds the tickets of the partitions lent to this
- * broker, packs one batch of each ready partition into a request, stamps, writes, reads, and decides.
+ * broker, packs one batch of each ready partition into a request, stamps, writes, reads, decides.
  *
  * Takes:  lane `mail`: BATCH and FENCE from the aggregator
  *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END

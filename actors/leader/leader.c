@@ -25,6 +25,7 @@ static void take_batch(struct partition *partition, struct batch *batch) {
         return;
     }
     partition->arrived++;
+    partition->arrived_below = batch->index + 1;
     if (partition->timer_due_ns == 0) {
         leader_arm(partition, batch->opened_ns);
     }
@@ -123,13 +124,21 @@ static void pass_full(struct partition *partition) {
     }
 }
 
+/* Gives up on what has arrived so far. What is only waiting comes home when what was sent has been
+ * answered; if that is given up as well, it comes at once. */
 static void purge(struct partition *partition) {
+    uint32_t what = atomic_load_explicit(&producer_of(partition)->purge_what, memory_order_acquire);
     partition->purging = true;
+    partition->purge_below = partition->arrived_below;
+    writing_end_batch(partition);
     if (partition->away > 0) {
         rt_mark(&producer_of(partition)->retry.actor, RT_MARK(RETRY_MARK_PURGE));
     }
-    if (partition->state == LEADER_LENT || partition->state == LEADER_RECALLING) {
+    bool is_lent = partition->state == LEADER_LENT || partition->state == LEADER_RECALLING;
+    if (is_lent && (what & SLUICE_PURGE_SENT) != 0) {
         lend_recall_hard(partition);
+    } else if (partition->state == LEADER_LENT) {
+        lend_recall(partition);
     }
 }
 
@@ -165,6 +174,9 @@ static enum rt_verdict leader_run(struct rt_actor *actor, struct rt_turn *turn, 
     bool more = take_returns(partition, turn);
     more = take_arrivals(partition, turn) || more;
     handle_marks(partition, marks);
+    if ((marks & RT_MARK(LEADER_MARK_PURGE)) != 0 && more) {
+        rt_mark(actor, RT_MARK(LEADER_MARK_PURGE)); /* for what has not been taken yet */
+    }
     if (partition->purging && is_home(partition) && partition->away == 0 && !more) {
         partition->purging = settle_purge(partition);
     }

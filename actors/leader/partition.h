@@ -64,6 +64,8 @@ struct partition {
     enum leader_state state;
     bool closing;
     bool purging;
+    uint64_t arrived_below;       /* index of the newest fresh batch that has arrived, and 1 */
+    uint64_t purge_below;         /* while purging: older batches, in order of index */
     struct broker *broker;        /* held while LENT or RECALLING */
     struct batch_list pending;    /* here: retried, then recalled, then fresh */
     uint32_t away;                /* batches with the retry actor */

@@ -166,7 +166,8 @@ static sluice_code purge_reason(const struct batch *batch, uint64_t now_ns) {
     uint32_t what = atomic_load_explicit(&producer->purge_what, memory_order_acquire);
     uint32_t asked = batch->standing == BATCH_UNSURE ? SLUICE_PURGE_SENT : SLUICE_PURGE_UNSENT;
     int32_t error = atomic_load_explicit(&producer->purge_error, memory_order_relaxed);
-    return (what & asked) != 0 ? (sluice_code)error : SLUICE_OK;
+    bool meant = (what & asked) != 0 && batch->index < batch->partition->purge_below;
+    return meant ? (sluice_code)error : SLUICE_OK;
 }
 
 bool settle_purge(struct partition *partition) {

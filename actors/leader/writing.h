@@ -81,4 +81,16 @@ static inline bool batch_close(struct batch *batch) {
     }
 }
 
+/* Anybody's: what is written from now on goes into another batch than the one that is open now, if
+ * any. Its holder finds it closed, or is told as after batch_close. */
+static inline void writing_end_batch(struct partition *partition) {
+    uintptr_t seen = atomic_load_explicit(&partition->writing, memory_order_acquire);
+    uintptr_t next;
+    do {
+        next = (seen & WRITING_BITS) == 0 ? 0 : seen | WRITING_CLOSE_ASKED;
+    } while (seen != 0 &&
+             !atomic_compare_exchange_weak_explicit(&partition->writing, &seen, next,
+                                                    memory_order_acq_rel, memory_order_acquire));
+}
+
 #endif

@@ -10,12 +10,30 @@
 #include "runtime/assert.h"
 
 struct partition *partition_get(struct partition_actor *actor, int32_t index) {
-    RT_ASSERT(index >= -1 && index < actor->partition_count);
+    RT_ASSERT(index >= -1 && index < actor->table_size);
     struct partition **place = index < 0 ? &actor->nowhere : &actor->partitions[index];
     if (*place == NULL) {
         *place = leader_create(actor->topic, index);
     }
     return *place;
+}
+
+static bool table_grow(struct partition_actor *self, int32_t size) {
+    struct rt_world *world = self->topic->producer->world;
+    size_t bytes = (size_t)size * sizeof *self->partitions;
+    struct partition **table = rt_acquire(world, bytes);
+    if (table == NULL) {
+        return false;
+    }
+    memset(table, 0, bytes);
+    size_t known = (size_t)self->table_size * sizeof *table;
+    if (known > 0) {
+        memcpy(table, self->partitions, known);
+    }
+    rt_release(world, self->partitions, known);
+    self->partitions = table;
+    self->table_size = size;
+    return true;
 }
 
 /* The snapshot's entry of this topic has changed. */
@@ -26,21 +44,14 @@ static void learn(struct partition_actor *self) {
     if (entry == NULL) {
         return;
     }
-    if (entry->partition_count > self->partition_count) {
-        size_t size = (size_t)entry->partition_count * sizeof *self->partitions;
-        struct partition **table = rt_acquire(producer->world, size);
-        if (table == NULL) {
-            self->short_of_memory = true;
-            return;
-        }
-        memset(table, 0, size);
-        size_t known = (size_t)self->partition_count * sizeof *table;
-        if (known > 0) {
-            memcpy(table, self->partitions, known);
-        }
-        rt_release(producer->world, self->partitions, known);
-        self->partitions = table;
+    if (entry->partition_count > self->table_size && !table_grow(self, entry->partition_count)) {
+        self->short_of_memory = true;
+        return;
+    }
+    bool is_new = memcmp(entry->id, self->topic_id, sizeof self->topic_id) != 0;
+    if (entry->partition_count > self->partition_count || (is_new && entry->partition_count > 0)) {
         self->partition_count = entry->partition_count;
+        memcpy(self->topic_id, entry->id, sizeof self->topic_id);
     }
     int32_t count = self->partition_count > 0 ? self->partition_count : -1;
     atomic_store_explicit(&topic->error, count > 0 ? SLUICE_OK : entry->error,
@@ -51,7 +62,7 @@ static void learn(struct partition_actor *self) {
 }
 
 static void each_partition(struct partition_actor *self, uint32_t mark) {
-    for (int32_t i = 0; i < self->partition_count; i++) {
+    for (int32_t i = 0; i < self->table_size; i++) {
         if (self->partitions[i] != NULL) {
             rt_mark(&self->partitions[i]->leader, mark);
         }
@@ -113,6 +124,16 @@ static void arm(struct partition_actor *self, struct rt_turn *turn) {
     }
 }
 
+/* Records that have no partition yet were never sent. */
+static void refuse_purged(struct partition_actor *self) {
+    struct producer *producer = self->topic->producer;
+    int32_t error = atomic_load_explicit(&producer->purge_error, memory_order_relaxed);
+    uint32_t what = atomic_load_explicit(&producer->purge_what, memory_order_acquire);
+    if ((what & SLUICE_PURGE_UNSENT) != 0) {
+        write_refuse_all(self, (sluice_code)error);
+    }
+}
+
 static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct partition_actor *self = caa_container_of(actor, struct partition_actor, actor);
     if ((marks & RT_MARK(PARTITION_MARK_METADATA)) != 0 || self->short_of_memory) {
@@ -123,10 +144,12 @@ static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *tur
     bool more = pass_retried(self, turn);
     more = take_fresh(self, turn) || more;
     if ((marks & RT_MARK(PARTITION_MARK_PURGE)) != 0) {
-        struct producer *producer = self->topic->producer;
-        write_refuse_all(
-            self, (sluice_code)atomic_load_explicit(&producer->purge_error, memory_order_relaxed));
+        self->purging = true;
         each_partition(self, RT_MARK(LEADER_MARK_PURGE));
+    }
+    if (self->purging) {
+        refuse_purged(self);
+        self->purging = more || self->short_of_memory;
     }
     if (self->parked_first != NULL) {
         write_runs(self, turn);
@@ -164,10 +187,9 @@ void partition_actor_start(struct partition_actor *actor, struct topic *topic,
 
 void partition_actor_free(struct partition_actor *actor) {
     struct rt_world *world = actor->topic->producer->world;
-    for (int32_t i = 0; i < actor->partition_count; i++) {
+    for (int32_t i = 0; i < actor->table_size; i++) {
         rt_release(world, actor->partitions[i], sizeof(struct partition));
     }
-    rt_release(world, actor->partitions,
-               (size_t)actor->partition_count * sizeof *actor->partitions);
+    rt_release(world, actor->partitions, (size_t)actor->table_size * sizeof *actor->partitions);
     rt_release(world, actor->nowhere, sizeof(struct partition));
 }

@@ -51,12 +51,14 @@ struct partition_actor {
     struct rt_timer timer;                  /* parked records' delivery timeout, or memory again */
     struct run *parked_first, *parked_last; /* before metadata or memory came; own copies */
     struct partition **partitions;          /* by index; NULL until first used */
-    int32_t partition_count;   /* of the table; the topic's count as this actor knows it */
+    int32_t table_size;                     /* never less than before */
+    int32_t partition_count;   /* the topic's, as this actor knows it; at most table_size */
+    uint8_t topic_id[16];      /* the count shrinks only with another id: a topic made anew */
     struct partition *nowhere; /* index -1: records that fail before a partition is chosen */
     struct sticky sticky;
     sluice_partitioner partitioner;
     void *partitioner_context;
-    bool closing;
+    bool purging; /* until everything that came before the purge has been refused */
     bool short_of_memory;
 };
 

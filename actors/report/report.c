@@ -142,13 +142,28 @@ static size_t hand_over(struct report_queue *queue, sluice_report *reports, size
     return count;
 }
 
+/* Who is turned away leaves word, so that he may wait for news without missing any. */
 static bool reader_enter(struct report_queue *queue) {
-    /* acquire: pairs with the release of the reader before */
-    return atomic_exchange_explicit(&queue->reading, 1, memory_order_acquire) == 0;
+    for (;;) {
+        uint32_t seen = READING_NOBODY;
+        /* acquire: pairs with the release of the reader before */
+        if (atomic_compare_exchange_strong_explicit(&queue->reading, &seen, READING_ONE,
+                                                    memory_order_acquire, memory_order_relaxed)) {
+            return true;
+        }
+        if (seen == READING_WANTED ||
+            atomic_compare_exchange_strong_explicit(&queue->reading, &seen, READING_WANTED,
+                                                    memory_order_relaxed, memory_order_relaxed)) {
+            return false;
+        }
+    }
 }
 
-static void reader_leave(struct report_queue *queue) {
-    atomic_store_explicit(&queue->reading, 0, memory_order_release);
+static void reader_leave(struct producer *producer) {
+    if (atomic_exchange_explicit(&producer->reports.reading, READING_NOBODY,
+                                 memory_order_acq_rel) == READING_WANTED) {
+        news_tell(producer);
+    }
 }
 
 static size_t take(struct report_queue *queue, sluice_report *reports, size_t capacity) {
@@ -169,7 +184,7 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
     }
     size_t count = take(queue, reports, capacity);
     bool more = atomic_load_explicit(&queue->waiting, memory_order_relaxed) != 0;
-    reader_leave(queue);
+    reader_leave(producer);
     if (more) {
         news_tell(producer); /* another reader may have found the turn taken */
     }

@@ -30,9 +30,11 @@ struct sync_waiter {
     sluice_report report;
 };
 
+enum { READING_NOBODY, READING_ONE, READING_WANTED /* and another was turned away */ };
+
 struct report_queue {
     struct rt_lane_unbounded decided; /* struct batch.mail */
-    _Atomic uint32_t reading;         /* 0/1: somebody is in report_take */
+    _Atomic uint32_t reading;         /* READING_…: is somebody in report_take? */
     struct batch *current;            /* the reader's: handed over in part */
     _Atomic uint64_t waiting;         /* records in the lane or in `current` */
     _Atomic uint32_t descriptor_used;

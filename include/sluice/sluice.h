@@ -157,12 +157,14 @@ SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_flush(sluice_producer *producer,
 
 enum { SLUICE_PURGE_UNSENT = 1, SLUICE_PURGE_SENT = 2 };
 /* Gives up on records accepted before this call: those never sent become not persisted, and with
- * SLUICE_PURGE_SENT those sent and not answered become unknown. Both with SLUICE_PURGED. Does not
- * wait: the reports follow. Errors: SLUICE_INVALID_ARGUMENT. */
+ * SLUICE_PURGE_SENT those sent and not answered become unknown. Both with SLUICE_PURGED. What
+ * is produced while this is carried out may be given up, too. Does not wait: the reports follow.
+ * Errors: SLUICE_INVALID_ARGUMENT. */
 SLUICE_API sluice_code sluice_purge(sluice_producer *producer, unsigned what);
 
-/* Hands over up to `capacity` reports, waiting up to `timeout_ms` for the first. Reports of one
- * partition come in its order. Returns how many. Without a report callback this must be called:
+/* Hands over up to `capacity` reports, waiting up to `timeout_ms` for the first. Reports of
+ * what was persisted come in the order of their partition; one that failed may come before an older
+ * one that is still being tried. Returns how many. Without a report callback this must be called:
  * reports that wait hold a share of `buffer.memory`. */
 SLUICE_API size_t sluice_poll(sluice_producer *producer, sluice_report *reports, size_t capacity,
                               int64_t timeout_ms);
@@ -204,7 +206,7 @@ typedef struct sluice_topic_options {
 
 /* A counted handle: opening a name again gives the same handle once more. Does not wait for the
  * broker. Errors: SLUICE_INVALID_TOPIC (Kafka's rule: 1-249 of [a-zA-Z0-9._-], not "." or ".."),
- * SLUICE_NO_MEMORY, SLUICE_CLOSED. `options` may be NULL and is looked at by the first open alone. */
+ * SLUICE_NO_MEMORY, SLUICE_CLOSED. `options` may be NULL; only the first open looks at it. */
 SLUICE_API SLUICE_MUST_CHECK sluice_topic *sluice_topic_open(sluice_producer *producer,
                                                              const char *name,
                                                              const sluice_topic_options *options,

@@ -181,6 +181,11 @@ static void produce_burst(struct trial *trial) {
     }
 }
 
+void application_echo(struct trial *trial) {
+    trial->records_left--;
+    produce_plain(trial, draw_record(trial, (unsigned)choose(trial, trial->plan->topic_count)));
+}
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 static void thread_end(struct trial_thread *thread) {

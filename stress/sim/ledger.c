@@ -106,8 +106,8 @@ static void check_partition(struct ledger *ledger, struct ledger_entry *entry) {
         }
         return;
     }
-    int32_t expected = ledger_partition_of(entry, count);
-    if (expected >= 0 && report->partition != expected) {
+    int32_t expected = ledger_partition_of(ledger->plan, entry);
+    if (expected != -1 && report->partition != expected) {
         verdict_fail(ledger->verdict, "record %" PRIu64 ": in partition %d, belongs into %d",
                      entry->id, report->partition, expected);
     }
@@ -203,9 +203,8 @@ static void check_found_content(struct ledger_reading *reading, struct ledger_en
                      entry->topic);
         return;
     }
-    int32_t expected =
-        ledger_partition_of(entry, reading->ledger->plan->partition_counts[entry->topic]);
-    if (expected >= 0 && expected != reading->partition) {
+    int32_t expected = ledger_partition_of(reading->ledger->plan, entry);
+    if (expected != -1 && expected != reading->partition) {
         verdict_fail(verdict, "record %" PRIu64 ": lies in partition %d, belongs into %d",
                      entry->id, reading->partition, expected);
     }

@@ -7,8 +7,8 @@
  *   - persisted: in the log, at the offset that was told, with the bytes that were given
  *   - not persisted: not in the log
  *   - nothing is in a log twice (where the plan promises that)
- *   - in a log, and in the reports of what was persisted, records of a partition are in the order of
- *     their calls
+ *   - in a log, and in the reports of what was persisted, records of a partition are in the order
+ *     of their calls
  *   - a keyed record is where Java's partitioner puts it
  */
 #ifndef STRESS_SIM_LEDGER_H

@@ -154,16 +154,25 @@ static uint32_t murmur2_java(const uint8_t *data, size_t size) {
     return h ^ h >> 15;
 }
 
-int32_t ledger_partition_of(struct ledger_entry *entry, uint32_t partition_count) {
+int32_t ledger_partition_of(const struct plan *plan, struct ledger_entry *entry) {
+    uint32_t partition_count = plan->partition_counts[entry->topic];
     if (entry->partition_wanted >= 0) {
         return entry->partition_wanted;
     }
-    if (entry->key == LEDGER_KEY_NONE) {
+    if (entry->key == LEDGER_KEY_NONE && !plan->own_partitioner) {
         return -1;
     }
     struct ledger_record made;
     ledger_record_make(&made, entry);
-    uint32_t hash = murmur2_java(made.key, made.record.key_size) & 0x7fffffff;
+    int32_t partition;
+    if (plan->own_partitioner) {
+        partition = plan_partitioner(made.record.key, made.record.key_size, made.record.value,
+                                     made.record.value_size, (int32_t)partition_count, NULL);
+        partition = partition < 0 ? LEDGER_NOWHERE : partition;
+    } else {
+        uint32_t hash = murmur2_java(made.key, made.record.key_size) & 0x7fffffff;
+        partition = (int32_t)(hash % partition_count);
+    }
     ledger_record_free(&made);
-    return (int32_t)(hash % partition_count);
+    return partition;
 }

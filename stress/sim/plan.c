@@ -106,6 +106,8 @@ static void draw_application(struct plan *plan, struct sim_random *random) {
     plan->keyed_percent = percent(random, 50) ? (unsigned)below(random, 101) : 0;
     plan->explicit_percent = percent(random, 30) ? (unsigned)below(random, 101) : 0;
     plan->odd_percent = percent(random, 50) ? (unsigned)below(random, 30) : 0;
+    plan->own_partitioner = percent(random, 15);
+    plan->echoes = plan->by_callback && percent(random, 30);
     plan->waits = percent(random, 30);
     plan->purges = percent(random, 5);
     plan->abrupt = percent(random, 10);
@@ -175,6 +177,15 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     plan->brokers.limits = plan->limits;
 }
 
+int32_t plan_partitioner(const void *key, size_t key_size, const void *value, size_t value_size,
+                         int32_t partition_count, void *context) {
+    (void)key;
+    (void)value;
+    (void)context;
+    size_t sum = key_size * 7 + value_size;
+    return sum % PLAN_REFUSED_ONE_IN == 0 ? -1 : (int32_t)(sum % (size_t)partition_count);
+}
+
 bool plan_allows_doubles(const struct plan *plan) {
     bool killed = plan_has(plan, TROUBLE_KILL) || plan_has(plan, TROUBLE_REQUESTS);
     bool forgetful = killed && plan->keep == SLUICE_BROKER_KEEP_NONE;
@@ -215,6 +226,8 @@ void plan_print(const struct plan *plan, FILE *out) {
             fprintf(out, " %s", trouble_names[i]);
         }
     }
+    fprintf(out, "%s%s", plan->own_partitioner ? "; own partitioner" : "",
+            plan->echoes ? "; echoes" : "");
     fprintf(out, "%s%s%s\n", plan->waits ? "; waits" : "", plan->purges ? "; purges" : "",
             plan->abrupt ? "; closes abruptly" : "");
 }

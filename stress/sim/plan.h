@@ -79,7 +79,9 @@ struct plan {
     uint64_t think_ns;
     uint64_t poll_every_ns;
     unsigned keyed_percent, explicit_percent, odd_percent;
-    bool waits; /* threads use calls that wait */
+    bool own_partitioner; /* topics choose by plan_partitioner */
+    bool echoes;          /* the report callback produces */
+    bool waits;           /* threads use calls that wait */
     bool purges;
     bool abrupt; /* closes in the middle of it all, with a short deadline */
 
@@ -92,6 +94,11 @@ struct plan {
 void plan_draw(struct plan *plan, uint64_t seed);
 const char *plan_trouble_name(enum plan_trouble trouble);
 void plan_print(const struct plan *plan, FILE *out);
+
+/* Chooses by the sizes; refuses one in PLAN_REFUSED_ONE_IN. The application's partitioner. */
+enum { PLAN_REFUSED_ONE_IN = 50 };
+int32_t plan_partitioner(const void *key, size_t key_size, const void *value, size_t value_size,
+                         int32_t partition_count, void *context);
 
 static inline bool plan_has(const struct plan *plan, enum plan_trouble trouble) {
     return (plan->troubles >> trouble & 1) != 0;

@@ -128,6 +128,9 @@ static void set_text(struct trial *trial, sluice_config *config, const char *nam
 static void take_reports(const sluice_report *reports, size_t count, void *context) {
     struct trial *trial = context;
     application_report(trial, reports, count);
+    if (trial->plan->echoes && !trial->stopping && trial->records_left > 0) {
+        application_echo(trial);
+    }
     if (sluice_flush(trial->producer, 0) != SLUICE_IN_CALLBACK) {
         verdict_fail(&trial->verdict, "flush is not refused in a callback");
     }
@@ -170,9 +173,11 @@ static bool producer_start(struct trial *trial) {
         verdict_fail(&trial->verdict, "open: %s", error.text);
         return false;
     }
+    const sluice_topic_options options = {
+        .partitioner = trial->plan->own_partitioner ? plan_partitioner : NULL};
     for (unsigned i = 0; i < trial->plan->topic_count; i++) {
         trial->topics[i] =
-            sluice_topic_open(trial->producer, application_topic_name(i), NULL, &error);
+            sluice_topic_open(trial->producer, application_topic_name(i), &options, &error);
         if (trial->topics[i] == NULL) {
             verdict_fail(&trial->verdict, "topic %u: %s", i, error.text);
             return false;

@@ -84,6 +84,8 @@ void application_start(struct trial *trial);
 void application_last_wave(struct trial *trial, unsigned count, bool must_arrive);
 /* Reads every report there is. */
 void application_poll(struct trial *trial);
+/* Produces one record, inside a callback. */
+void application_echo(struct trial *trial);
 void application_report(struct trial *trial, const sluice_report *reports, size_t count);
 const char *application_topic_name(unsigned topic);
 bool application_is_ghost(const struct trial *trial, unsigned topic);

@@ -26,8 +26,8 @@ Test(choose, a_partition_that_is_not_there_is_reported) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 5});
     static const int32_t wrong[] = {5, -1, -2, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < 5; i++) {
-        sluice_record record = {.value = "v", .value_size = 1, .partition = wrong[i],
-                                .flags = SLUICE_RECORD_PARTITION};
+        sluice_record record = {
+            .value = "v", .value_size = 1, .partition = wrong[i], .flags = SLUICE_RECORD_PARTITION};
         cr_expect_eq(partition_of(rig, &record), -1);
     }
     rig_expect_all(rig, SLUICE_NOT_PERSISTED, SLUICE_INVALID_PARTITION);
@@ -37,23 +37,24 @@ Test(choose, a_partition_that_is_not_there_is_reported) {
 Test(choose, keyed_records_go_where_java_would_put_them) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 7});
     /* murmur2("foobar") of the Java client, modulo 7, and some more against our own hash */
-    static const char *const keys[] = {"foobar", "21", "a", "", "a-little-bit-long-string", "kafka"};
+    static const char *const keys[] = {"foobar", "21", "a", "", "a-little-bit-long-string",
+                                       "kafka"};
     static const int32_t hashes[] = {-790332482, -973932308, 0, 275646681, -985981536, 0};
     for (size_t i = 0; i < 6; i++) {
         size_t size = strlen(keys[i]);
         uint32_t hash = hashes[i] != 0 ? (uint32_t)hashes[i] : kafka_murmur2(keys[i], size);
-        sluice_record record = {.key = keys[i], .key_size = size, .value = "0000000000",
-                                .value_size = 10};
-        cr_expect_eq(partition_of(rig, &record), (int32_t)((hash & 0x7fffffff) % 7), "%s",
-                     keys[i]);
+        sluice_record record = {
+            .key = keys[i], .key_size = size, .value = "0000000000", .value_size = 10};
+        cr_expect_eq(partition_of(rig, &record), (int32_t)((hash & 0x7fffffff) % 7), "%s", keys[i]);
     }
     rig_free(rig);
 }
 
 Test(choose, keys_are_ignored_by_option) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 7,
-        .settings = (const char *[]){"partitioner.ignore.keys", "true", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 7,
+                            .settings = (const char *[]){"partitioner.ignore.keys", "true", NULL}});
     sluice_record record = {.key = "foobar", .key_size = 6, .value = "v", .value_size = 1};
     int32_t first = partition_of(rig, &record);
     for (char key = 'a'; key < 'm'; key++) {
@@ -65,7 +66,8 @@ Test(choose, keys_are_ignored_by_option) {
 
 Test(choose, records_without_key_change_partition_by_bytes) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 3, .partitions = 8,
+        .seed = 3,
+        .partitions = 8,
         .settings = (const char *[]){"sluice.sticky.bytes", "10000", "linger.ms", "0", NULL}});
     rig->value_size = 1000;
     unsigned changes = 0;
@@ -101,8 +103,8 @@ Test(choose, an_empty_key_is_a_key) {
     rig_free(rig);
 }
 
-static int32_t by_first_byte(const void *key, size_t key_size, const void *value,
-                             size_t value_size, int32_t count, void *context) {
+static int32_t by_first_byte(const void *key, size_t key_size, const void *value, size_t value_size,
+                             int32_t count, void *context) {
     unsigned *calls = context;
     (*calls)++;
     cr_assert_eq(count, 4);
@@ -126,8 +128,7 @@ Test(choose, the_callers_own_function_chooses_or_refuses) {
     cr_assert_eq(broker_cluster_topic_create(rig->cluster, "chosen", 4), SLUICE_OK);
     rig->topic = sluice_topic_open(
         rig->producer, "chosen",
-        &(sluice_topic_options){.partitioner = by_first_byte, .partitioner_context = &calls},
-        NULL);
+        &(sluice_topic_options){.partitioner = by_first_byte, .partitioner_context = &calls}, NULL);
     cr_assert_not_null(rig->topic);
     static char large[20000] = "2 this one is adopted";
     const struct {
@@ -140,7 +141,8 @@ Test(choose, the_callers_own_function_chooses_or_refuses) {
         {{.value = "none", .value_size = 4}, -1, SLUICE_PARTITIONER_REFUSED},
         {{.value = "high", .value_size = 4}, -1, SLUICE_PARTITIONER_REFUSED},
         {{.value = large, .value_size = sizeof large}, 2, SLUICE_OK},
-        {{.value = "none", .value_size = 4, .flags = SLUICE_RECORD_PARTITION, .partition = 1}, 1,
+        {{.value = "none", .value_size = 4, .flags = SLUICE_RECORD_PARTITION, .partition = 1},
+         1,
          SLUICE_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -155,9 +157,10 @@ Test(choose, the_callers_own_function_chooses_or_refuses) {
 }
 
 Test(choose, partitions_without_a_leader_get_no_keyless_records) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 3, .partitions = 3,
-        .settings = (const char *[]){"sluice.sticky.bytes", "100", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 3,
+                            .partitions = 3,
+                            .settings = (const char *[]){"sluice.sticky.bytes", "100", NULL}});
     cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", 1, 0), SLUICE_OK);
     rig_produce_some(rig, RIG_ANY, 100);
     rig_flush(rig);

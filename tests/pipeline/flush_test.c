@@ -133,9 +133,11 @@ static void refuse_waiting(const sluice_report *reports, size_t count, void *con
 }
 
 static void callbacks_may_produce(const char *thread) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 1, .callback = refuse_waiting,
-        .settings = (const char *[]){"sluice.callback.thread", thread, NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 1,
+                            .callback = refuse_waiting,
+                            .settings = (const char *[]){"sluice.callback.thread", thread, NULL}});
     rig_produce(rig, 0);
     while (rig->reported < 50) {
         cr_assert_lt(rt_now(rig->world), 100000 * RIG_MS);
@@ -174,9 +176,11 @@ static void fill_up(const sluice_report *reports, size_t count, void *context) {
 }
 
 Test(flush, nobody_waits_for_room_in_a_callback) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 1, .callback = fill_up,
-        .settings = (const char *[]){"buffer.memory", "65536", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 1,
+                            .callback = fill_up,
+                            .settings = (const char *[]){"buffer.memory", "65536", NULL}});
     rig->value_size = 500;
     rig_produce(rig, 0);
     cr_assert_eq(sluice_flush(rig->producer, 10000), SLUICE_OK);

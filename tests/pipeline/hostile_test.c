@@ -4,10 +4,17 @@
 
 #include "actors/link_peer.h"
 
-static const char *const hasty[] = {"delivery.timeout.ms", "3000", "request.timeout.ms", "1000",
-                                    "socket.connection.setup.timeout.ms", "1000",
-                                    "socket.connection.setup.timeout.max.ms", "1000",
-                                    "reconnect.backoff.ms", "400", NULL};
+static const char *const hasty[] = {"delivery.timeout.ms",
+                                    "3000",
+                                    "request.timeout.ms",
+                                    "1000",
+                                    "socket.connection.setup.timeout.ms",
+                                    "1000",
+                                    "socket.connection.setup.timeout.max.ms",
+                                    "1000",
+                                    "reconnect.backoff.ms",
+                                    "400",
+                                    NULL};
 
 static struct rig *start(const char *bootstrap) {
     struct rig_setup setup = {.seed = 3, .settings = hasty, .bootstrap = bootstrap};
@@ -201,8 +208,9 @@ static void goes_mad(sluice_broker_action action, int16_t api) {
 
 Test(hostile, brokers_that_answer_nothing_but_nonsense) {
     static const sluice_broker_action actions[] = {
-        SLUICE_FAULT_DROP, SLUICE_FAULT_CUT_BEFORE, SLUICE_FAULT_CUT_HALF, SLUICE_FAULT_GARBAGE,
-        SLUICE_FAULT_WRONG_CORRELATION, SLUICE_FAULT_HUGE_FRAME, SLUICE_FAULT_STALL};
+        SLUICE_FAULT_DROP,    SLUICE_FAULT_CUT_BEFORE,        SLUICE_FAULT_CUT_HALF,
+        SLUICE_FAULT_GARBAGE, SLUICE_FAULT_WRONG_CORRELATION, SLUICE_FAULT_HUGE_FRAME,
+        SLUICE_FAULT_STALL};
     static const int16_t apis[] = {0, 3, 18, 22};
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         for (size_t n = 0; n < sizeof apis / sizeof apis[0]; n++) {

@@ -16,10 +16,11 @@ static uint64_t requests_of(struct rig *rig) {
 }
 
 Test(idle, an_hour_costs_nothing_but_the_metadata_that_is_due) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3,
-        .settings = (const char *[]){"metadata.max.age.ms", "600000", "connections.max.idle.ms",
-                                     "-1", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 3,
+                            .settings = (const char *[]){"metadata.max.age.ms", "600000",
+                                                         "connections.max.idle.ms", "-1", NULL}});
     for (int32_t i = 0; i < 3; i++) {
         rig_produce_some(rig, i, 100);
     }
@@ -38,10 +39,11 @@ Test(idle, an_hour_costs_nothing_but_the_metadata_that_is_due) {
 }
 
 Test(idle, between_refreshes_nothing_at_all_happens) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3,
-        .settings = (const char *[]){"metadata.max.age.ms", "7200000", "connections.max.idle.ms",
-                                     "-1", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 3,
+                            .settings = (const char *[]){"metadata.max.age.ms", "7200000",
+                                                         "connections.max.idle.ms", "-1", NULL}});
     rig_produce_some(rig, 1, 100);
     rig_flush(rig);
     rig_run(rig, 130000);
@@ -52,7 +54,8 @@ Test(idle, between_refreshes_nothing_at_all_happens) {
 }
 
 Test(idle, a_producer_that_was_never_used_does_nothing_either) {
-    struct rig_setup setup = {.seed = 1, .partitions = 1,
+    struct rig_setup setup = {.seed = 1,
+                              .partitions = 1,
                               .settings = (const char *[]){"metadata.max.age.ms", "7200000",
                                                            "connections.max.idle.ms", "-1", NULL}};
     struct rig *rig = rig_start(&setup);
@@ -65,7 +68,8 @@ Test(idle, a_producer_that_was_never_used_does_nothing_either) {
 
 Test(idle, every_wave_leaves_the_budget_at_zero) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 4,
+        .seed = 1,
+        .partitions = 4,
         .settings = (const char *[]){"compression.type", "gzip", "linger.ms", "2", NULL}});
     for (int wave = 0; wave < 20; wave++) {
         rig->value_size = 12 + (size_t)rt_sim_choose(rig->world, 20000);
@@ -82,8 +86,8 @@ Test(idle, every_wave_leaves_the_budget_at_zero) {
 }
 
 Test(idle, memory_does_not_grow_with_the_waves) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 4, .brokers = {.discard = true}});
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 1, .partitions = 4, .brokers = {.discard = true}});
     uint64_t after_first = 0;
     for (int wave = 0; wave < 40; wave++) {
         for (int i = 0; i < 100; i++) {
@@ -102,9 +106,10 @@ Test(idle, memory_does_not_grow_with_the_waves) {
 /* ---- brokers come and go --------------------------------------------------------------------- */
 
 Test(idle, actors_of_a_broker_start_when_the_first_partition_needs_them) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3,
-        .settings = (const char *[]){"enable.idempotence", "false", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 3,
+                            .settings = (const char *[]){"enable.idempotence", "false", NULL}});
     rig_produce(rig, 0);
     rig_flush(rig);
     uint64_t with_one = actors_alive(rig);
@@ -118,9 +123,10 @@ Test(idle, actors_of_a_broker_start_when_the_first_partition_needs_them) {
 }
 
 Test(idle, actors_of_a_broker_end_when_it_leaves) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3,
-        .settings = (const char *[]){"metadata.max.age.ms", "500", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 3,
+                            .settings = (const char *[]){"metadata.max.age.ms", "500", NULL}});
     for (int32_t i = 0; i < 3; i++) {
         rig_produce(rig, i);
     }
@@ -146,7 +152,8 @@ Test(idle, actors_of_a_broker_end_when_it_leaves) {
 
 Test(idle, connections_that_are_not_used_are_closed) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3,
+        .seed = 1,
+        .partitions = 3,
         .settings = (const char *[]){"connections.max.idle.ms", "10000", NULL}});
     rig_produce(rig, 0);
     rig_flush(rig);

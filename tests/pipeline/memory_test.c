@@ -3,12 +3,20 @@
 #include "pipeline/rig.h"
 
 static struct rig_setup setup_of(bool gzip) {
-    static const char *const plain[] = {"linger.ms", "1", "request.timeout.ms", "500",
-                                        "delivery.timeout.ms", "5000", NULL};
-    static const char *const packed[] = {"linger.ms", "1", "request.timeout.ms", "500",
-                                         "delivery.timeout.ms", "5000", "compression.type", "gzip",
+    static const char *const plain[] = {
+        "linger.ms", "1", "request.timeout.ms", "500", "delivery.timeout.ms", "5000", NULL};
+    static const char *const packed[] = {"linger.ms",
+                                         "1",
+                                         "request.timeout.ms",
+                                         "500",
+                                         "delivery.timeout.ms",
+                                         "5000",
+                                         "compression.type",
+                                         "gzip",
                                          NULL};
-    return (struct rig_setup){.seed = 1, .partitions = 2, .brokers = {.broker_count = 2},
+    return (struct rig_setup){.seed = 1,
+                              .partitions = 2,
+                              .brokers = {.broker_count = 2},
                               .settings = gzip ? packed : plain};
 }
 
@@ -43,8 +51,8 @@ static void produce_some(struct rig *rig) {
     }
     sluice_reservation *reservation = NULL;
     void *value;
-    sluice_code code = sluice_reserve(rig->topic, &(sluice_record){.opaque = NULL}, 100,
-                                      &reservation, &value);
+    sluice_code code =
+        sluice_reserve(rig->topic, &(sluice_record){.opaque = NULL}, 100, &reservation, &value);
     cr_assert(code == SLUICE_OK || code == SLUICE_NO_MEMORY);
     sluice_abort(reservation);
 }

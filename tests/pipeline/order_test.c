@@ -4,8 +4,8 @@
 
 enum { PRODUCE = 0 };
 
-static const char *const quick[] = {"linger.ms", "1", "request.timeout.ms", "1000",
-                                    "reconnect.backoff.max.ms", "200", NULL};
+static const char *const quick[] = {
+    "linger.ms", "1", "request.timeout.ms", "1000", "reconnect.backoff.max.ms", "200", NULL};
 
 /* Records over the partitions, with pauses that let some of it be sent. */
 static void stream(struct rig *rig, unsigned partitions, unsigned count) {
@@ -24,8 +24,7 @@ static void expect_all_persisted(struct rig *rig) {
 }
 
 Test(order, holds_in_the_calm) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 1, .partitions = 6, .settings = quick});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 6, .settings = quick});
     stream(rig, 6, 1000);
     rig_flush(rig);
     for (uint32_t i = 0; i < rig->count; i++) {
@@ -37,7 +36,8 @@ Test(order, holds_in_the_calm) {
 
 Test(order, holds_with_gzip) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3,
+        .seed = 1,
+        .partitions = 3,
         .settings = (const char *[]){"compression.type", "gzip", "batch.size", "2000", NULL}});
     rig->value_size = 300;
     stream(rig, 3, 600);
@@ -83,8 +83,7 @@ Test(order, holds_while_leaders_move) {
 }
 
 Test(order, holds_while_a_partition_has_no_leader) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 2, .partitions = 2, .settings = quick});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 2, .partitions = 2, .settings = quick});
     stream(rig, 2, 50);
     cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", 1, 0), SLUICE_OK);
     stream(rig, 2, 100);
@@ -138,8 +137,7 @@ Test(order, holds_when_the_leader_moves_with_a_batch) {
 }
 
 Test(order, holds_through_slow_answers) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 3, .partitions = 3, .settings = quick});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 3, .partitions = 3, .settings = quick});
     sluice_broker_fault delay = sluice_broker_fault_any(SLUICE_FAULT_DELAY);
     delay.api_key = PRODUCE;
     delay.delay_ms = 1500; /* after the request was given up */
@@ -152,8 +150,8 @@ Test(order, holds_through_slow_answers) {
 /* ---- errors ---------------------------------------------------------------------------------- */
 
 static void survives_error(sluice_broker_action action, int16_t code, uint32_t times) {
-    struct rig *rig = rig_start(
-        &(struct rig_setup){.seed = (uint64_t)code, .partitions = 2, .settings = quick});
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = (uint64_t)code, .partitions = 2, .settings = quick});
     sluice_broker_fault fault = sluice_broker_fault_any(action);
     fault.api_key = PRODUCE;
     fault.error_code = code;
@@ -192,14 +190,12 @@ Test(order, holds_through_errors_of_batches_that_were_written) {
 
 static void restarts(uint64_t seed, uint32_t nodes, sluice_broker_keep keep,
                      sluice_broker_action action) {
-    struct rig *rig = rig_start(&(struct rig_setup){.seed = seed, .partitions = 3,
-                                                    .brokers = {.broker_count = nodes},
-                                                    .settings = quick});
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = seed, .partitions = 3, .brokers = {.broker_count = nodes}, .settings = quick});
     rig->doubles_allowed = keep == SLUICE_BROKER_KEEP_NONE; /* they can't know their own */
     for (int i = 0; i < 6; i++) {
         stream(rig, 3, 60);
-        uint64_t fault = rig_fault(rig, action, PRODUCE,
-                                   (uint32_t)rt_sim_choose(rig->world, 4), 1);
+        uint64_t fault = rig_fault(rig, action, PRODUCE, (uint32_t)rt_sim_choose(rig->world, 4), 1);
         while (rig_hits(rig, fault) == 0) {
             stream(rig, 3, 3);
             rig_run(rig, 1);
@@ -232,8 +228,7 @@ Test(order, holds_when_one_of_three_brokers_restarts) {
 }
 
 Test(order, holds_when_a_broker_stalls_and_another_leads) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 8, .partitions = 3, .settings = quick});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 8, .partitions = 3, .settings = quick});
     for (int32_t i = 0; i < 6; i++) {
         int32_t node = i % 3 + 1;
         stream(rig, 3, 50);

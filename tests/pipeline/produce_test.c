@@ -9,7 +9,10 @@ static const struct rig_setup usual = {.seed = 1, .partitions = 1};
 Test(produce, a_report_says_all_about_its_record) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 4});
     char mark;
-    sluice_record record = {.value = "v", .value_size = 1, .opaque = &mark, .partition = 2,
+    sluice_record record = {.value = "v",
+                            .value_size = 1,
+                            .opaque = &mark,
+                            .partition = 2,
                             .flags = SLUICE_RECORD_PARTITION | SLUICE_RECORD_TIMESTAMP,
                             .timestamp_ms = 1234567890123};
     cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
@@ -160,8 +163,8 @@ static void arrives_unchanged(const char *codec) {
         {.record = {.key = NULL, .value = NULL}},
         {.record = {.value = "\0\n\xff", .value_size = 3, .headers = headers, .header_count = 4}},
         {.record = {.key = large, .key_size = 20000, .value = large, .value_size = 16300}},
-        {.record = {.value = large, .value_size = sizeof large, .headers = headers,
-                    .header_count = 4}},
+        {.record =
+             {.value = large, .value_size = sizeof large, .headers = headers, .header_count = 4}},
         {.record = {.value = large, .value_size = 16384}},
         {.record = {.value = large, .value_size = 16383}},
         {.record = {.value = NULL, .headers = headers, .header_count = 1}},
@@ -261,7 +264,9 @@ Test(produce, timestamps_are_the_callers_or_the_time_of_the_call) {
     struct rig *rig = rig_start(&usual);
     static const int64_t given[] = {0, 1, 1700000000000, 1, INT64_C(4611686018427387903)};
     for (int i = 0; i < 5; i++) {
-        sluice_record record = {.value = "v", .value_size = 1, .flags = SLUICE_RECORD_TIMESTAMP,
+        sluice_record record = {.value = "v",
+                                .value_size = 1,
+                                .flags = SLUICE_RECORD_TIMESTAMP,
                                 .timestamp_ms = given[i]};
         cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
     }
@@ -286,8 +291,8 @@ Test(produce, many_stops_at_the_first_refusal) {
     struct rig *rig = rig_start(&usual);
     sluice_record records[5];
     for (int i = 0; i < 5; i++) {
-        records[i] = (sluice_record){.value = "0123456789", .value_size = 10,
-                                     .opaque = rig_next(rig, RIG_ANY)};
+        records[i] = (sluice_record){
+            .value = "0123456789", .value_size = 10, .opaque = rig_next(rig, RIG_ANY)};
     }
     records[3].flags = 128;
     sluice_code code = SLUICE_OK;
@@ -317,16 +322,18 @@ Test(produce, reserved_values_are_written_in_place_and_may_be_shorter) {
     static char bytes[200000];
     memset(bytes, 'x', sizeof bytes);
     static const size_t sizes[][2] = {/* reserved, committed: around each length of a varint */
-                                      {0, 0},        {1, 0},       {1, 1},       {63, 63},
-                                      {64, 63},      {64, 64},     {8191, 63},   {8192, 8191},
-                                      {8192, 8192},  {100000, 1},  {100000, 64}, {200000, 8192},
+                                      {0, 0},          {1, 0},      {1, 1},       {63, 63},
+                                      {64, 63},        {64, 64},    {8191, 63},   {8192, 8191},
+                                      {8192, 8192},    {100000, 1}, {100000, 64}, {200000, 8192},
                                       {200000, 200000}};
     struct expected expected[13];
     for (int i = 0; i < 13; i++) {
         expected[i] = (struct expected){.record = {.key = i % 2 == 0 ? "key" : NULL,
                                                    .key_size = i % 2 == 0 ? 3 : 0,
-                                                   .value = bytes, .value_size = sizes[i][1],
-                                                   .headers = headers, .header_count = 2}};
+                                                   .value = bytes,
+                                                   .value_size = sizes[i][1],
+                                                   .headers = headers,
+                                                   .header_count = 2}};
         void *value;
         sluice_reservation *reservation = reserve(rig, &expected[i].record, sizes[i][0], &value);
         memset(value, 'y', sizes[i][0]);
@@ -406,5 +413,30 @@ Test(produce, the_status_counts_what_happened) {
     cr_expect_geq(status.connections_open, 1);
     rig_poll(rig);
     rig_expect_quiet(rig);
+    rig_end(rig);
+}
+
+/* ---- two producers --------------------------------------------------------------------------- */
+
+Test(produce, two_producers_on_one_thread_do_not_meet) {
+    struct rig *rig = rig_start(&usual);
+    sluice_config *config = sluice_config_new();
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.2:9092", NULL), SLUICE_OK);
+    sluice_producer *other = producer_open_in(rig->world, config, NULL);
+    sluice_config_free(config);
+    sluice_topic *topic = sluice_topic_open(other, "other", NULL, NULL);
+    for (int i = 0; i < 50; i++) {
+        rig_produce(rig, 0);
+        cr_assert_eq(sluice_produce(topic, &(sluice_record){.value = "v", .value_size = 1}),
+                     SLUICE_OK);
+    }
+    cr_assert_eq(sluice_flush(other, 5000), SLUICE_OK);
+    rig_flush(rig);
+    sluice_status status;
+    sluice_producer_status(other, &status);
+    cr_expect_eq(status.records_persisted, 50);
+    cr_expect_eq(broker_cluster_records(rig->cluster, "other", -1), 50);
+    sluice_producer_free(other);
+    rig_produce(rig, 0);
     rig_end(rig);
 }

@@ -72,10 +72,11 @@ Test(retries, one_means_at_most_two_hand_overs) {
 
 Test(retries, one_holds_under_any_trouble) {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct rig *rig = rig_start(&(struct rig_setup){
-            .seed = seed, .partitions = 2,
-            .settings = (const char *[]){"linger.ms", "1", "retries", "1", "request.timeout.ms",
-                                         "500", NULL}});
+        struct rig *rig = rig_start(
+            &(struct rig_setup){.seed = seed,
+                                .partitions = 2,
+                                .settings = (const char *[]){"linger.ms", "1", "retries", "1",
+                                                             "request.timeout.ms", "500", NULL}});
         for (int i = 0; i < 30; i++) {
             static const sluice_broker_action actions[] = {
                 SLUICE_FAULT_CUT_BEFORE, SLUICE_FAULT_CUT_AFTER, SLUICE_FAULT_MOVE_LEADER,
@@ -138,7 +139,9 @@ Test(retries, errors_that_no_retry_helps_end_at_once) {
 
 Test(retries, batches_behind_a_refused_one_are_not_lost) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 5, .partitions = 1, .delay_ns = 5 * RIG_MS,
+        .seed = 5,
+        .partitions = 1,
+        .delay_ns = 5 * RIG_MS,
         .settings = (const char *[]){"linger.ms", "0", "batch.size", "0", NULL}});
     rig_produce(rig, 0);
     rig_flush(rig);
@@ -171,9 +174,9 @@ Test(retries, without_acks_the_outcome_does_not_wait_for_the_broker) {
     struct rig *rig = start("acks", "0", NULL, NULL);
     rig_produce(rig, 0);
     rig_flush(rig);
-    cr_assert_eq(broker_cluster_stall(rig->cluster, broker_cluster_leader(rig->cluster, "orders", 0),
-                                      true),
-                 SLUICE_OK);
+    cr_assert_eq(
+        broker_cluster_stall(rig->cluster, broker_cluster_leader(rig->cluster, "orders", 0), true),
+        SLUICE_OK);
     rig_produce(rig, 0);
     cr_expect(rig_await(rig, 2, 100));
     cr_expect_eq(rig_status(rig).bytes_used, 0);
@@ -197,8 +200,15 @@ static bool without_identity(const sluice_broker_record *record, void *context) 
 }
 
 static void without_idempotence(const char *in_flight) {
-    const char *settings[] = {"enable.idempotence", "false", "linger.ms", "1", "request.timeout.ms",
-                              "500", in_flight == NULL ? NULL : "max.in.flight", in_flight, NULL};
+    const char *settings[] = {"enable.idempotence",
+                              "false",
+                              "linger.ms",
+                              "1",
+                              "request.timeout.ms",
+                              "500",
+                              in_flight == NULL ? NULL : "max.in.flight",
+                              in_flight,
+                              NULL};
     struct rig *rig =
         rig_start(&(struct rig_setup){.seed = 6, .partitions = 2, .settings = settings});
     rig->doubles_allowed = true;
@@ -210,8 +220,7 @@ static void without_idempotence(const char *in_flight) {
     }
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
-    cr_expect_geq(
-        broker_cluster_read(rig->cluster, "orders", 0, 0, without_identity, NULL), 50);
+    cr_expect_geq(broker_cluster_read(rig->cluster, "orders", 0, 0, without_identity, NULL), 50);
     if (in_flight == NULL || in_flight[0] == '1') {
         rig_end(rig); /* in order, first appearances */
     } else {
@@ -229,12 +238,11 @@ Test(retries, without_idempotence_several_may_be_in_flight_if_asked_for) {
 
 /* ---- the delivery timeout -------------------------------------------------------------------- */
 
-static const char *const timed[] = {"delivery.timeout.ms", "2000", "request.timeout.ms", "1500",
-                                    "linger.ms", "5", NULL};
+static const char *const timed[] = {
+    "delivery.timeout.ms", "2000", "request.timeout.ms", "1500", "linger.ms", "5", NULL};
 
 Test(retries, what_was_never_sent_is_not_persisted_at_its_time) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
     rig_produce(rig, 0);
     rig_flush(rig);
     for (int32_t node = 1; node <= 3; node++) {
@@ -259,8 +267,7 @@ Test(retries, what_was_never_sent_is_not_persisted_at_its_time) {
 }
 
 Test(retries, what_was_sent_and_not_answered_is_unknown_at_its_time) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
     rig_produce(rig, 0);
     rig_flush(rig);
     rig_fault(rig, SLUICE_FAULT_DROP, PRODUCE, 0, 0);
@@ -280,9 +287,51 @@ Test(retries, what_was_sent_and_not_answered_is_unknown_at_its_time) {
     rig_end(rig);
 }
 
+Test(retries, what_waits_behind_a_stalled_broker_is_not_persisted_at_its_time) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 5,
+        .partitions = 1,
+        .settings = (const char *[]){"delivery.timeout.ms", "2000", "request.timeout.ms", "1900",
+                                     "linger.ms", "0", "batch.size", "0", NULL}});
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    int32_t leader = broker_cluster_leader(rig->cluster, "orders", 0);
+    cr_assert_eq(broker_cluster_stall(rig->cluster, leader, true), SLUICE_OK);
+    uint64_t began_ns = rt_now(rig->world);
+    rig_produce_some(rig, 0, 20); /* five are sent, the others wait */
+    cr_assert(rig_await(rig, 21, 2050));
+    cr_expect_geq(rt_now(rig->world) - began_ns, 1999 * RIG_MS);
+    for (int i = 1; i <= 20; i++) {
+        cr_expect_eq(rig->records[i].report.outcome, i <= 5 ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED,
+                     "record %d", i);
+        cr_expect_eq(rig->records[i].report.attempts, i <= 5 ? 1 : 0, "record %d", i);
+    }
+    cr_assert_eq(broker_cluster_stall(rig->cluster, leader, false), SLUICE_OK);
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    cr_expect_eq(rig->records[21].report.outcome, SLUICE_PERSISTED);
+    rig_end(rig);
+}
+
+Test(retries, what_a_throttle_holds_back_is_not_persisted_at_its_time) {
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
+    sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
+    throttle.api_key = PRODUCE;
+    throttle.delay_ms = 60000;
+    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &throttle), 0);
+    rig_produce(rig, 0);
+    cr_assert(rig_await(rig, 1, 1000));
+    uint64_t began_ns = rt_now(rig->world);
+    rig_produce(rig, 0);
+    cr_assert(rig_await(rig, 2, 2050));
+    cr_expect_geq(rt_now(rig->world) - began_ns, 1999 * RIG_MS);
+    cr_expect_eq(rig->records[1].report.outcome, SLUICE_NOT_PERSISTED);
+    cr_expect_eq(rig->records[1].report.error, SLUICE_DELIVERY_TIMED_OUT);
+    rig_end(rig);
+}
+
 Test(retries, each_record_has_its_own_time) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 5, .partitions = 3, .settings = timed});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 3, .settings = timed});
     for (int32_t node = 1; node <= 3; node++) {
         cr_assert_eq(broker_cluster_kill(rig->cluster, node), SLUICE_OK);
     }

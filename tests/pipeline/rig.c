@@ -52,8 +52,8 @@ void rig_open(struct rig *rig, const struct rig_setup *setup) {
     sluice_config *config = sluice_config_new();
     sluice_error error = {0};
     const char *bootstrap = setup->bootstrap != NULL ? setup->bootstrap : "10.0.0.1:9092";
-    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", bootstrap, &error), SLUICE_OK,
-                 "%s", error.text);
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", bootstrap, &error), SLUICE_OK, "%s",
+                 error.text);
     for (const char *const *each = setup->settings; each != NULL && each[0] != NULL; each += 2) {
         cr_assert_eq(sluice_config_set(config, each[0], each[1], &error), SLUICE_OK, "%s",
                      error.text);
@@ -264,9 +264,8 @@ void rig_check(struct rig *rig) {
     uint32_t partitions = broker_cluster_partition_count(rig->cluster, "orders");
     for (uint32_t i = 0; i < partitions; i++) {
         struct reading reading = {.rig = rig, .partition = (int32_t)i, .last = -1};
-        cr_assert_geq(broker_cluster_read(rig->cluster, "orders", (int32_t)i, 0, read_record,
-                                          &reading),
-                      0);
+        cr_assert_geq(
+            broker_cluster_read(rig->cluster, "orders", (int32_t)i, 0, read_record, &reading), 0);
     }
     for (uint32_t i = 0; i < rig->count; i++) {
         check_record(rig, i);
@@ -277,8 +276,7 @@ void rig_expect_all(struct rig *rig, sluice_outcome outcome, sluice_code error) 
     for (uint32_t i = 0; i < rig->count; i++) {
         const sluice_report *report = &rig->records[i].report;
         cr_assert_eq(rig->records[i].reports, 1, "record %u", i);
-        cr_assert_eq(report->outcome, outcome, "record %u: %s", i,
-                     sluice_code_name(report->error));
+        cr_assert_eq(report->outcome, outcome, "record %u: %s", i, sluice_code_name(report->error));
         cr_assert(error == SLUICE_OK || report->error == error, "record %u: %s", i,
                   sluice_code_name(report->error));
     }

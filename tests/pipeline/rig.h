@@ -22,29 +22,29 @@ enum { RIG_RECORDS_MAX = 4096, RIG_PARTITIONS_MAX = 16, RIG_ANY = -1 };
 
 struct rig_setup {
     uint64_t seed;
-    uint32_t partitions;            /* of "orders", created up front; 0: it is not */
-    sluice_broker_options brokers;  /* broker_count 0: 3 */
-    const char *const *settings;    /* name, value, …, NULL */
+    uint32_t partitions;             /* of "orders", created up front; 0: it is not */
+    sluice_broker_options brokers;   /* broker_count 0: 3 */
+    const char *const *settings;     /* name, value, …, NULL */
     sluice_report_callback callback; /* context: the rig */
     sluice_event_callback events;
     sluice_log_callback logs;
-    uint64_t delay_ns;              /* one way; 0: 50 to 200 us */
-    const char *bootstrap;          /* NULL: node 1 */
+    uint64_t delay_ns;     /* one way; 0: 50 to 200 us */
+    const char *bootstrap; /* NULL: node 1 */
 };
 
 struct rig_record {
-    int32_t wanted;     /* the explicit partition, RIG_ANY */
+    int32_t wanted; /* the explicit partition, RIG_ANY */
     unsigned reports;
     sluice_report report;
-    unsigned found;     /* times in the log */
+    unsigned found; /* times in the log */
 };
 
 struct rig {
     struct rt_world *world;
     struct broker_cluster *cluster; /* NULL: none */
     sluice_producer *producer;
-    sluice_topic *topic;            /* "orders" */
-    size_t value_size;              /* of rig_produce; at least 12 */
+    sluice_topic *topic; /* "orders" */
+    size_t value_size;   /* of rig_produce; at least 12 */
     bool doubles_allowed;
     uint32_t count;
     uint32_t reported;

@@ -14,8 +14,7 @@ static uint32_t fill(struct rig *rig, sluice_code expected) {
 }
 
 Test(room, a_spent_budget_answers_full_and_recovers) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = small});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = small});
     rig->value_size = 1000;
     uint32_t first = fill(rig, SLUICE_FULL);
     cr_expect_geq(first, 80);
@@ -23,9 +22,9 @@ Test(room, a_spent_budget_answers_full_and_recovers) {
     cr_expect_leq(rig_status(rig).bytes_used, 100000);
     void *value;
     sluice_reservation *reservation;
-    cr_expect_eq(sluice_reserve(rig->topic, &(sluice_record){.opaque = NULL}, 50000, &reservation,
-                                &value),
-                 SLUICE_FULL);
+    cr_expect_eq(
+        sluice_reserve(rig->topic, &(sluice_record){.opaque = NULL}, 50000, &reservation, &value),
+        SLUICE_FULL);
     rig_flush(rig);
     rig_run(rig, 100);
     cr_expect_eq(rig_status(rig).bytes_used, 0);
@@ -36,7 +35,8 @@ Test(room, a_spent_budget_answers_full_and_recovers) {
 
 Test(room, who_waits_for_room_gets_it_without_linger) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 1,
+        .seed = 1,
+        .partitions = 1,
         .settings = (const char *[]){"buffer.memory", "100000", "linger.ms", "20000", NULL}});
     rig->value_size = 1000;
     fill(rig, SLUICE_FULL);
@@ -45,8 +45,8 @@ Test(room, who_waits_for_room_gets_it_without_linger) {
     cr_expect_lt(rt_now(rig->world) - before_ns, 100 * RIG_MS);
     fill(rig, SLUICE_FULL);
     before_ns = rt_now(rig->world);
-    sluice_record record = {.value = "9999999999", .value_size = 10,
-                            .flags = SLUICE_RECORD_PARTITION};
+    sluice_record record = {
+        .value = "9999999999", .value_size = 10, .flags = SLUICE_RECORD_PARTITION};
     char text[11];
     snprintf(text, sizeof text, "%010u", rig->count);
     record.value = text;
@@ -57,8 +57,7 @@ Test(room, who_waits_for_room_gets_it_without_linger) {
 }
 
 Test(room, waiting_for_room_ends_at_its_deadline) {
-    struct rig *rig =
-        rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = small});
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = small});
     rt_sim_fault(rig->world, &(struct rt_address){.ip = {10, 0, 0, 1}, .port = 9092, .family = 4},
                  RT_SIM_BLACKHOLE);
     rig->value_size = 1000;
@@ -80,7 +79,8 @@ Test(room, waiting_for_room_ends_at_its_deadline) {
 
 Test(room, reports_that_nobody_reads_are_named) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 1,
+        .seed = 1,
+        .partitions = 1,
         .settings = (const char *[]){"buffer.memory", "16384", "linger.ms", "0", NULL}});
     sluice_code code = SLUICE_OK;
     for (unsigned i = 0; i < 4000 && code == SLUICE_OK; i++) {
@@ -102,13 +102,15 @@ Test(room, reports_that_nobody_reads_are_named) {
 
 Test(room, a_synchronous_call_returns_the_records_own_report) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 2,
-        .settings = (const char *[]){"linger.ms", "20000", NULL}});
+        .seed = 1, .partitions = 2, .settings = (const char *[]){"linger.ms", "20000", NULL}});
     rig_produce_some(rig, 1, 3); /* the same batch takes others along */
     char mark;
     sluice_report report = {0};
-    sluice_record record = {.value = "0000000003", .value_size = 10, .opaque = &mark,
-                            .flags = SLUICE_RECORD_PARTITION, .partition = 1};
+    sluice_record record = {.value = "0000000003",
+                            .value_size = 10,
+                            .opaque = &mark,
+                            .flags = SLUICE_RECORD_PARTITION,
+                            .partition = 1};
     uint64_t before_ns = rt_now(rig->world);
     cr_assert_eq(sluice_produce_sync(rig->topic, &record, 10000, &report), SLUICE_OK);
     cr_expect_lt(rt_now(rig->world) - before_ns, 200 * RIG_MS); /* it did not linger */
@@ -129,9 +131,9 @@ Test(room, a_synchronous_call_that_gives_up_is_reported_later) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1});
     rig_produce(rig, 0);
     rig_flush(rig);
-    cr_assert_eq(broker_cluster_stall(rig->cluster, broker_cluster_leader(rig->cluster, "orders", 0),
-                                      true),
-                 SLUICE_OK);
+    cr_assert_eq(
+        broker_cluster_stall(rig->cluster, broker_cluster_leader(rig->cluster, "orders", 0), true),
+        SLUICE_OK);
     sluice_report report = {0};
     sluice_record record = {.value = "0000000001", .value_size = 10, .opaque = rig_next(rig, 0)};
     uint64_t before_ns = rt_now(rig->world);
@@ -157,8 +159,7 @@ Test(room, a_synchronous_call_may_be_left_undecided_at_free) {
 
 Test(room, purge_gives_up_what_was_never_sent) {
     struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 2,
-        .settings = (const char *[]){"linger.ms", "20000", NULL}});
+        .seed = 1, .partitions = 2, .settings = (const char *[]){"linger.ms", "20000", NULL}});
     cr_expect_eq(sluice_purge(rig->producer, 0), SLUICE_INVALID_ARGUMENT);
     cr_expect_eq(sluice_purge(rig->producer, 8), SLUICE_INVALID_ARGUMENT);
     for (int round = 0; round < 3; round++) { /* no metadata yet, lingering, lingering behind */
@@ -202,6 +203,47 @@ Test(room, purge_of_what_was_sent_is_unknown) {
     rig_end(rig);
 }
 
+Test(room, purge_of_the_sent_leaves_the_unsent_alone) {
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 2});
+    rig_produce_some(rig, 0, 5); /* no metadata yet */
+    cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_SENT), SLUICE_OK);
+    rig_run(rig, 1);
+    rig_produce_some(rig, 1, 5);
+    rig_run(rig, 6); /* lingering */
+    cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_SENT), SLUICE_OK);
+    rig_flush(rig);
+    for (uint32_t i = 0; i < rig->count; i++) {
+        cr_expect(rig->records[i].report.outcome == SLUICE_PERSISTED ||
+                  rig->records[i].report.attempts > 0);
+    }
+    rig_end(rig);
+}
+
+Test(room, what_is_produced_after_a_purge_is_not_meant) {
+    static const char *const settings[] = {"linger.ms", "5", "request.timeout.ms", "3000", NULL};
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = settings});
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    uint64_t dropped = rig_fault(rig, SLUICE_FAULT_DROP, 0, 0, 1);
+    rig_produce_some(rig, 0, 3);
+    rig_await_hits(rig, dropped, 1);
+    rig_run(rig, 20);
+    rig_produce_some(rig, 0, 3); /* an open batch behind it */
+    rig_run(rig, 1);
+    cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_UNSENT), SLUICE_OK);
+    rig_run(rig, 1);
+    rig_produce_some(rig, 0, 3); /* waits until the unanswered one is settled */
+    rig_flush(rig);
+    for (uint32_t i = 1; i < 10; i++) {
+        bool meant = i >= 4 && i < 7;
+        cr_expect_eq(rig->records[i].report.outcome,
+                     meant ? SLUICE_NOT_PERSISTED : SLUICE_PERSISTED, "record %u", i);
+        cr_expect(!meant || rig->records[i].report.error == SLUICE_PURGED);
+    }
+    rig_end(rig);
+}
+
 Test(room, purge_of_the_unsent_leaves_the_sent_alone) {
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 1, .partitions = 1, .settings = (const char *[]){"linger.ms", "0", NULL}});
@@ -216,5 +258,6 @@ Test(room, purge_of_the_unsent_leaves_the_sent_alone) {
     cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_UNSENT), SLUICE_OK);
     cr_assert(rig_await(rig, rig->count, 2000));
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+    cr_expect_eq(rig->records[1].report.attempts, 1);
     rig_end(rig);
 }

@@ -26,9 +26,9 @@ static sluice_producer *open_with(sluice_broker *broker, const char *const *sett
                                   sluice_report_callback callback, void *context) {
     sluice_error error = {0};
     sluice_config *config = sluice_config_new();
-    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", sluice_broker_bootstrap(broker),
-                                   &error),
-                 SLUICE_OK, "%s", error.text);
+    cr_assert_eq(
+        sluice_config_set(config, "bootstrap.servers", sluice_broker_bootstrap(broker), &error),
+        SLUICE_OK, "%s", error.text);
     for (; settings != NULL && settings[0] != NULL; settings += 2) {
         cr_assert_eq(sluice_config_set(config, settings[0], settings[1], &error), SLUICE_OK, "%s",
                      error.text);
@@ -47,8 +47,10 @@ static sluice_topic *open_topic(sluice_producer *producer) {
 }
 
 static void produce(sluice_topic *topic, int32_t partition, uint64_t number) {
-    sluice_record record = {.value = &number, .value_size = sizeof number,
-                            .opaque = (void *)(uintptr_t)(number + 1), .partition = partition,
+    sluice_record record = {.value = &number,
+                            .value_size = sizeof number,
+                            .opaque = (void *)(uintptr_t)(number + 1),
+                            .partition = partition,
                             .flags = SLUICE_RECORD_PARTITION};
     sluice_code code = sluice_produce_wait(topic, &record, TIMEOUT_MS);
     cr_assert_eq(code, SLUICE_OK, "%s", sluice_code_name(code));
@@ -102,9 +104,8 @@ static void *take_turns(void *context) {
 static void count_reports(const sluice_report *reports, size_t count, void *context) {
     struct shared *shared = context;
     for (size_t i = 0; i < count; i++) {
-        atomic_fetch_add(reports[i].outcome == SLUICE_PERSISTED ? &shared->persisted
-                                                                : &shared->others,
-                         1);
+        atomic_fetch_add(
+            reports[i].outcome == SLUICE_PERSISTED ? &shared->persisted : &shared->others, 1);
     }
 }
 
@@ -162,9 +163,9 @@ Test(threads, that_hand_over_keep_their_order_while_leaders_move_and_links_break
 }
 
 Test(threads, that_hand_over_keep_their_order_with_callbacks_on_a_worker) {
-    handed_over((const char *[]){"sluice.callback.thread", "worker", "compression.type", "gzip",
-                                 NULL},
-                1, false);
+    handed_over(
+        (const char *[]){"sluice.callback.thread", "worker", "compression.type", "gzip", NULL}, 1,
+        false);
 }
 
 /* ---- everybody at once ----------------------------------------------------------------------- */
@@ -221,6 +222,33 @@ Test(threads, that_poll_together_get_each_report_once) {
     join_threads(writers, THREADS);
     join_threads(pollers, 2);
     cr_expect_eq(atomic_load(&shared.persisted), RECORDS * THREADS);
+    sluice_producer_free(shared.producer);
+    sluice_broker_destroy(broker);
+}
+
+static void *poll_a_few(void *context) {
+    struct shared *shared = context;
+    sluice_report report;
+    for (int i = 0; i < 20; i++) {
+        cr_assert_eq(sluice_poll(shared->producer, &report, 1, TIMEOUT_MS), 1);
+    }
+    return NULL;
+}
+
+Test(threads, that_poll_together_do_not_miss_what_another_leaves) {
+    struct shared shared = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    sluice_broker *broker = broker_start(1);
+    shared.producer = open_with(broker, NULL, NULL, NULL);
+    shared.topic = open_topic(shared.producer);
+    for (int round = 0; round < 50; round++) {
+        for (uint64_t i = 0; i < 60; i++) {
+            produce(shared.topic, 0, i);
+        }
+        cr_assert_eq(sluice_flush(shared.producer, TIMEOUT_MS), SLUICE_OK);
+        pthread_t pollers[3];
+        run_threads(pollers, 3, poll_a_few, &shared);
+        join_threads(pollers, 3);
+    }
     sluice_producer_free(shared.producer);
     sluice_broker_destroy(broker);
 }
@@ -299,8 +327,8 @@ static void *produce_until_closed(void *context) {
 Test(threads, that_write_during_close_are_told_and_lose_nothing) {
     struct shared shared = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     sluice_broker *broker = broker_start(1);
-    shared.producer = open_with(broker, (const char *[]){"buffer.memory", "1000000", NULL}, NULL,
-                                NULL);
+    shared.producer =
+        open_with(broker, (const char *[]){"buffer.memory", "1000000", NULL}, NULL, NULL);
     shared.topic = open_topic(shared.producer);
     pthread_t threads[THREADS];
     run_threads(threads, THREADS, produce_until_closed, &shared);

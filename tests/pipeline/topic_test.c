@@ -23,8 +23,8 @@ Test(topics, names_that_kafka_forbids_are_refused) {
     char long_name[251];
     memset(long_name, 'x', 250);
     long_name[250] = '\0';
-    const char *const wrong[] = {NULL, "", ".", "..", "a b", "a/b", "\xc3\xa9", "a\n", "a:b",
-                                 long_name};
+    const char *const wrong[] = {NULL,  "",         ".",   "..",  "a b",
+                                 "a/b", "\xc3\xa9", "a\n", "a:b", long_name};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         sluice_error error = {0};
         cr_expect_null(sluice_topic_open(rig->producer, wrong[i], NULL, &error), "%zu", i);
@@ -49,9 +49,10 @@ Test(topics, the_partition_count_can_be_waited_for) {
 }
 
 Test(topics, more_partitions_are_seen_after_a_refresh) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 2,
-        .settings = (const char *[]){"metadata.max.age.ms", "1000", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 2,
+                            .settings = (const char *[]){"metadata.max.age.ms", "1000", NULL}});
     cr_expect_eq(sluice_topic_partition_count(rig->topic, 1000, NULL), 2);
     rig_produce(rig, 1);
     cr_assert_eq(broker_cluster_topic_grow(rig->cluster, "orders", 5), SLUICE_OK);
@@ -73,8 +74,8 @@ Test(topics, a_topic_is_made_on_first_use) {
 }
 
 Test(topics, records_wait_for_a_topic_that_comes_late) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .brokers = {.auto_create_off = true}});
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 1, .brokers = {.auto_create_off = true}});
     rig_produce_some(rig, 1, 10);
     rig_run(rig, 5000);
     rig_produce_some(rig, 0, 10);
@@ -88,10 +89,11 @@ Test(topics, records_wait_for_a_topic_that_comes_late) {
 }
 
 Test(topics, records_of_a_topic_that_never_comes_fail_at_their_time) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .brokers = {.auto_create_off = true},
-        .settings = (const char *[]){"delivery.timeout.ms", "3000", "request.timeout.ms", "1000",
-                                     NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .brokers = {.auto_create_off = true},
+                            .settings = (const char *[]){"delivery.timeout.ms", "3000",
+                                                         "request.timeout.ms", "1000", NULL}});
     uint64_t began_ns = rt_now(rig->world);
     rig_produce_some(rig, 1, 10);
     cr_expect_not(rig_await(rig, 1, 2900));
@@ -105,9 +107,10 @@ Test(topics, records_of_a_topic_that_never_comes_fail_at_their_time) {
 }
 
 Test(topics, a_topic_made_anew_takes_records_again) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 2,
-        .settings = (const char *[]){"metadata.max.age.ms", "1000", NULL}});
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 2,
+                            .settings = (const char *[]){"metadata.max.age.ms", "1000", NULL}});
     rig_produce_some(rig, 1, 10);
     rig_flush(rig);
     cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
@@ -120,6 +123,62 @@ Test(topics, a_topic_made_anew_takes_records_again) {
                      sluice_code_name(rig->records[i].report.error));
     }
     cr_expect_eq(broker_cluster_records(rig->cluster, "orders", 1), 10);
+    rig_free(rig);
+}
+
+Test(topics, a_topic_made_anew_may_have_fewer_partitions) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 1,
+        .partitions = 6,
+        .settings = (const char *[]){"metadata.max.age.ms", "1000", "delivery.timeout.ms", "4000",
+                                     "request.timeout.ms", "1000", NULL}});
+    for (int32_t i = 0; i < 6; i++) {
+        rig_produce(rig, i);
+    }
+    rig_flush(rig);
+    cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
+    cr_assert_eq(broker_cluster_topic_create(rig->cluster, "orders", 2), SLUICE_OK);
+    rig_produce(rig, 5); /* still there as far as is known */
+    rig_run(rig, 3000);
+    cr_expect_eq(sluice_topic_partition_count(rig->topic, 0, NULL), 2);
+    for (int i = 0; i < 40; i++) {
+        sluice_record record = {.key = &i,
+                                .key_size = sizeof i,
+                                .value = "0123456789",
+                                .value_size = 10,
+                                .opaque = rig_next(rig, RIG_ANY)};
+        record.key = i % 2 == 0 ? &i : NULL;
+        record.key_size = i % 2 == 0 ? sizeof i : 0;
+        cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
+    }
+    rig_produce(rig, 5);
+    rig_flush(rig);
+    for (uint32_t i = 7; i < 47; i++) {
+        cr_expect_eq(rig->records[i].report.outcome, SLUICE_PERSISTED, "%u", i);
+    }
+    cr_expect_neq(rig->records[6].report.outcome, SLUICE_PERSISTED);
+    cr_expect_eq(rig->records[47].report.error, SLUICE_INVALID_PARTITION);
+    rig_expect_quiet(rig);
+    rig_free(rig);
+}
+
+Test(topics, a_topic_that_is_deleted_for_good_fails_its_records_in_time) {
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 2,
+                            .brokers = {.auto_create_off = true},
+                            .settings = (const char *[]){"delivery.timeout.ms", "4000",
+                                                         "request.timeout.ms", "1000", NULL}});
+    rig_produce_some(rig, 0, 5);
+    rig_flush(rig);
+    cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
+    rig_produce_some(rig, 0, 5);
+    rig_produce_some(rig, 1, 5);
+    cr_expect(rig_await(rig, 15, 4100));
+    for (uint32_t i = 5; i < 15; i++) {
+        cr_expect_neq(rig->records[i].report.outcome, SLUICE_PERSISTED);
+    }
+    rig_expect_quiet(rig);
     rig_free(rig);
 }
 
@@ -184,9 +243,11 @@ static void see_log(sluice_log_level level, const char *facility, const char *te
 Test(topics, connections_coming_and_going_are_told) {
     memset(events_seen, 0, sizeof events_seen);
     logs_seen = 0;
-    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1,
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1,
+                                                    .partitions = 1,
                                                     .brokers = {.broker_count = 1},
-                                                    .events = see_event, .logs = see_log});
+                                                    .events = see_event,
+                                                    .logs = see_log});
     rig_produce(rig, 0);
     rig_flush(rig);
     cr_expect_geq(events_seen[SLUICE_EVENT_CONNECTED], 1);
@@ -204,9 +265,11 @@ Test(topics, connections_coming_and_going_are_told) {
 
 Test(topics, throttling_is_told_and_kept) {
     memset(events_seen, 0, sizeof events_seen);
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 1, .events = see_event,
-        .settings = (const char *[]){"linger.ms", "0", NULL}});
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 1,
+                                      .partitions = 1,
+                                      .events = see_event,
+                                      .settings = (const char *[]){"linger.ms", "0", NULL}});
     sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
     throttle.api_key = 0;
     throttle.delay_ms = 700;

@@ -9,11 +9,14 @@
 
 enum { PRODUCE = 0, ONE_WAY_MS = 20 };
 
-static const char *const patient[] = {"linger.ms", "0", "batch.size", "0",
-                                      "reconnect.backoff.ms", "300", "reconnect.backoff.max.ms",
-                                      "300", NULL};
-static const struct rig_setup far = {.seed = 1, .partitions = 1, .brokers = {.broker_count = 1},
-                                     .settings = patient, .delay_ns = ONE_WAY_MS * RIG_MS};
+static const char *const patient[] = {
+    "linger.ms", "0", "batch.size", "0", "reconnect.backoff.ms", "300", "reconnect.backoff.max.ms",
+    "300",       NULL};
+static const struct rig_setup far = {.seed = 1,
+                                     .partitions = 1,
+                                     .brokers = {.broker_count = 1},
+                                     .settings = patient,
+                                     .delay_ns = ONE_WAY_MS * RIG_MS};
 
 /* One record was persisted, so that five batches may be on their way. */
 static struct rig *start(const struct rig_setup *setup) {
@@ -149,7 +152,8 @@ Test(unsure, refusals_under_different_leader_epochs_prove_nothing) {
         struct rig *rig = start(&setup);
         send_and_cut(rig, 3, 3);
         uint64_t fault = refuse(rig, 45, refused);
-        rig_await_hits(rig, fault, refused); /* by the old leader, truly or not; the new one knows */
+        rig_await_hits(rig, fault,
+                       refused); /* by the old leader, truly or not; the new one knows */
         cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", 0, 2), SLUICE_OK);
         rig_flush(rig);
         rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
@@ -212,9 +216,9 @@ Test(unsure, cut_again_and_again_until_it_works) {
 
 /* ---- giving up ------------------------------------------------------------------------------- */
 
-static const char *const hasty[] = {"linger.ms", "0", "batch.size", "0",
-                                    "delivery.timeout.ms", "2000", "request.timeout.ms", "1000",
-                                    NULL};
+static const char *const hasty[] = {
+    "linger.ms",          "0",    "batch.size", "0", "delivery.timeout.ms", "2000",
+    "request.timeout.ms", "1000", NULL};
 
 Test(unsure, an_abandoned_batch_is_fenced_by_a_higher_epoch) {
     for (unsigned arriving = 0; arriving <= 3; arriving++) {
@@ -265,8 +269,8 @@ Test(unsure, attempts_that_run_out_say_what_is_known) {
 }
 
 Test(unsure, the_last_attempt_proves_the_earlier_ones) {
-    const char *const settings[] = {"linger.ms", "0", "batch.size", "0", "retries", "1",
-                                    "reconnect.backoff.ms", "300", NULL};
+    const char *const settings[] = {
+        "linger.ms", "0", "batch.size", "0", "retries", "1", "reconnect.backoff.ms", "300", NULL};
     for (unsigned arriving = 1; arriving <= 5; arriving++) {
         struct rig_setup setup = far;
         setup.settings = settings;

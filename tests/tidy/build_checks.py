@@ -129,15 +129,19 @@ def check_format(_build):
         yield ".clang-format", "expected clang-format to be installed"
         return
 
-    def would_change(name):
-        return run(formatter, "--dry-run", "--Werror", "--ferror-limit=1",
-                   os.path.join(tree.ROOT, name))
+    names = tree.files(".c", ".h")
+    cores = os.cpu_count()
 
-    for name, (code, output) in in_parallel(would_change, tree.files(".c", ".h")):
-        if code != 0:
-            found = re.search(r":(\d+):\d+: error", output)
-            line = found.group(1) if found else "1"
-            yield f"{name}:{line}", f"expected what `clang-format -i {name}` makes of it"
+    def would_change(chosen):
+        return run(formatter, "--dry-run", "--Werror",
+                   *[os.path.join(tree.ROOT, name) for name in chosen])
+
+    for chosen, (_, output) in in_parallel(would_change, [names[i::cores] for i in range(cores)]):
+        for name in chosen:
+            path = re.escape(os.path.join(tree.ROOT, name))
+            found = re.search(rf"^{path}:(\d+):\d+: error", output, re.M)
+            if found:
+                yield f"{name}:{found.group(1)}", f"expected `clang-format -i {name}`"
 
 
 CHECKS = {

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Brokers whose answers are well formed and say anything at all: partitions that nobody asked
+ * about, leaders that do not exist, topics that change their id, offsets and epochs at random.
+ * Nothing may crash, hang or leak, and each record still gets one outcome in its time.
+ */
+#include "pipeline/rig.h"
+
+#include "actors/link_peer.h"
+#include "protocol/init_producer_id.h"
+#include "protocol/metadata.h"
+#include "protocol/produce.h"
+
+enum { LIARS = 3, FRAME_BYTES_MAX = 65536 };
+
+struct liars {
+    struct rt_world *world;
+    struct peer peers[LIARS];
+    uint64_t truth_percent;
+};
+
+static uint64_t choose(struct liars *liars, uint64_t n) {
+    return rt_sim_choose(liars->world, n);
+}
+
+static bool lies(struct liars *liars) {
+    return choose(liars, 100) >= liars->truth_percent;
+}
+
+static int32_t odd_number(struct liars *liars, int32_t usual) {
+    static const int32_t odd[] = {-1, 0, 1, 2, 7, 1000, INT32_MAX, INT32_MIN, -2};
+    return lies(liars) ? odd[choose(liars, sizeof odd / sizeof odd[0])] : usual;
+}
+
+static struct kafka_text text(const char *string) {
+    return (struct kafka_text){.data = string, .size = strlen(string)};
+}
+
+static void send(struct peer_side *side, const struct kafka_writer *writer, const uint8_t *frame) {
+    if (!writer->failed) {
+        peer_say(side, frame, kafka_writer_size(writer));
+    }
+}
+
+/* ---- metadata -------------------------------------------------------------------------------- */
+
+static void list_partitions(struct liars *liars, struct kafka_writer *writer, int16_t version,
+                            uint32_t count) {
+    int32_t replicas[] = {1, 2, 3};
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t index = odd_number(liars, (int32_t)i);
+        kafka_metadata_response_partition(
+            writer, version,
+            &(struct kafka_metadata_answer_partition){
+                .error_code = (int16_t)(lies(liars) ? choose(liars, 120) : 0),
+                .index = index,
+                .leader_id = odd_number(liars, 1 + (int32_t)(i % LIARS)),
+                .leader_epoch = odd_number(liars, 5),
+                .replicas = replicas,
+                .replica_count = 3,
+                .in_sync = replicas,
+                .in_sync_count = 3});
+    }
+}
+
+static void answer_metadata(struct liars *liars, struct peer_side *side,
+                            const struct kafka_request_header *header) {
+    static const char *const hosts[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "no.such.host", ""};
+    static uint8_t frame[FRAME_BYTES_MAX];
+    struct kafka_writer writer = kafka_writer_of(frame, sizeof frame);
+    struct kafka_metadata_broker brokers[LIARS];
+    for (int32_t i = 0; i < LIARS; i++) {
+        brokers[i] = (struct kafka_metadata_broker){
+            .node_id = odd_number(liars, i + 1),
+            .host = text(hosts[lies(liars) ? choose(liars, 5) : (uint64_t)i]),
+            .port = odd_number(liars, 9092)};
+    }
+    struct kafka_metadata_answer answer = {.brokers = brokers,
+                                           .broker_count = lies(liars) ? 0 : LIARS,
+                                           .cluster_id = text("liars"),
+                                           .controller_id = odd_number(liars, 1),
+                                           .topic_count = lies(liars) ? 2 : 1,
+                                           .throttle_time_ms = lies(liars) ? 50 : 0};
+    size_t at = kafka_metadata_response_begin(&writer, header->api_version, header->correlation_id,
+                                              &answer);
+    for (uint32_t i = 0; i < answer.topic_count; i++) {
+        uint32_t count = lies(liars) ? (uint32_t)choose(liars, 5) : 3;
+        struct kafka_metadata_answer_topic topic = {
+            .error_code = (int16_t)(lies(liars) ? choose(liars, 120) : 0),
+            .name = text(i == 0 || lies(liars) ? "orders" : "other"),
+            .id = {.bytes = {(uint8_t)(lies(liars) ? choose(liars, 3) : 1)}},
+            .partition_count = count};
+        kafka_metadata_response_topic(&writer, header->api_version, &topic);
+        list_partitions(liars, &writer, header->api_version, count);
+        kafka_metadata_response_topic_end(&writer, header->api_version);
+    }
+    kafka_metadata_response_end(&writer, header->api_version, at, &answer);
+    send(side, &writer, frame);
+}
+
+/* ---- identity -------------------------------------------------------------------------------- */
+
+static void answer_identity(struct liars *liars, struct peer_side *side,
+                            const struct kafka_request_header *header) {
+    uint8_t frame[256];
+    struct kafka_writer writer = kafka_writer_of(frame, sizeof frame);
+    struct kafka_init_producer_id_response response = {
+        .error_code = (int16_t)(lies(liars) ? choose(liars, 120) : 0),
+        .producer_id = odd_number(liars, 4711),
+        .producer_epoch = (int16_t)odd_number(liars, 0)};
+    kafka_init_producer_id_response_encode(&writer, header->api_version, header->correlation_id,
+                                           &response);
+    send(side, &writer, frame);
+}
+
+/* ---- produce --------------------------------------------------------------------------------- */
+
+static void answer_partition(struct liars *liars, struct kafka_writer *writer, int16_t version,
+                             int32_t index) {
+    static const int16_t errors[] = {2,  3,  6,  7,  10, 19, 20,  45, 46,
+                                     47, 49, 53, 56, 59, 87, 999, -1};
+    bool refused = lies(liars);
+    kafka_produce_response_partition(
+        writer, version,
+        &(struct kafka_produce_outcome){
+            .index = odd_number(liars, index),
+            .error_code = refused ? errors[choose(liars, sizeof errors / sizeof errors[0])] : 0,
+            .base_offset =
+                lies(liars) ? -1 - (int64_t)choose(liars, 2) : (int64_t)choose(liars, 99),
+            .log_append_time_ms = lies(liars) ? INT64_MAX - (int64_t)choose(liars, 2) : -1,
+            .leader_id = odd_number(liars, -1),
+            .leader_epoch = odd_number(liars, -1)});
+}
+
+static void answer_produce(struct liars *liars, struct peer_side *side,
+                           const struct kafka_request_header *header, struct kafka_reader body) {
+    static uint8_t frame[FRAME_BYTES_MAX];
+    struct kafka_writer writer = kafka_writer_of(frame, sizeof frame);
+    struct kafka_produce_received request;
+    int16_t version = header->api_version;
+    cr_assert(kafka_produce_request_open(&request, &body, version));
+    if (request.acks == 0) {
+        return;
+    }
+    size_t at =
+        kafka_produce_response_begin(&writer, version, header->correlation_id, request.topic_count);
+    struct kafka_produce_received_topic topic;
+    while (kafka_produce_request_next(&request, &topic)) {
+        uint32_t count = topic.partition_count;
+        count = lies(liars) ? (uint32_t)choose(liars, count + 2) : count;
+        kafka_produce_response_topic(&writer, version, topic.name, topic.id, count);
+        struct kafka_produce_received_partition partition = {.index = 0};
+        for (uint32_t i = 0; i < count; i++) {
+            kafka_produce_request_topic_next(&topic, &partition);
+            answer_partition(liars, &writer, version, partition.index);
+        }
+        kafka_produce_response_topic_end(&writer, version);
+    }
+    struct kafka_node_endpoint endpoint = {
+        .node_id = odd_number(liars, 2), .host = text("10.0.0.2"), .port = odd_number(liars, 9092)};
+    kafka_produce_response_end(&writer, version, at, lies(liars) ? odd_number(liars, 10) % 200 : 0,
+                               &endpoint, version >= 10 ? 1 : 0);
+    send(side, &writer, frame);
+}
+
+static void lie(struct peer *peer, struct peer_side *side,
+                const struct kafka_request_header *header, struct kafka_reader body) {
+    struct liars *liars = peer->context;
+    if (peer_negotiate(peer, side, header)) {
+        return;
+    }
+    switch (header->api_key) {
+    case KAFKA_METADATA:
+        answer_metadata(liars, side, header);
+        break;
+    case KAFKA_INIT_PRODUCER_ID:
+        answer_identity(liars, side, header);
+        break;
+    case KAFKA_PRODUCE:
+        answer_produce(liars, side, header, body);
+        break;
+    default:
+        peer_hang_up(side);
+    }
+}
+
+/* ---- trials ---------------------------------------------------------------------------------- */
+
+static uint64_t believes(uint64_t seed, uint64_t truth_percent, const char *option,
+                         const char *value) {
+    const char *const settings[] = {"delivery.timeout.ms",
+                                    "3000",
+                                    "request.timeout.ms",
+                                    "500",
+                                    "linger.ms",
+                                    "2",
+                                    "retry.backoff.ms",
+                                    "20",
+                                    "reconnect.backoff.ms",
+                                    "200",
+                                    "metadata.max.age.ms",
+                                    "300",
+                                    option,
+                                    value,
+                                    NULL};
+    struct rig_setup setup = {
+        .seed = seed, .settings = settings, .bootstrap = "10.0.0.1:9092,10.0.0.2:9092"};
+    struct rig *rig = rig_world(&setup);
+    struct liars *liars = calloc(1, sizeof *liars);
+    liars->world = rig->world;
+    liars->truth_percent = truth_percent;
+    for (int32_t i = 0; i < LIARS; i++) {
+        struct rt_address address = rig_address(i + 1);
+        peer_start(&liars->peers[i], rig->world, &address, lie);
+        liars->peers[i].context = liars;
+    }
+    rig_open(rig, &setup);
+    for (int i = 0; i < 100; i++) {
+        rig_produce(rig, choose(liars, 3) == 0 ? (int32_t)choose(liars, 4) : RIG_ANY);
+        rig_run(rig, choose(liars, 30));
+    }
+    cr_expect(rig_await(rig, 100, 3200), "seed %d: %u of 100 are decided", (int)seed,
+              rig->reported);
+    sluice_code code = sluice_producer_close(rig->producer, 100);
+    cr_expect_eq(code, SLUICE_OK);
+    rig_poll(rig);
+    rig_run(rig, 1000);
+    rig_expect_quiet(rig);
+    uint64_t persisted = rig_status(rig).records_persisted;
+    for (int i = 0; i < LIARS; i++) {
+        peer_stop(&liars->peers[i], rig->world);
+    }
+    rig_free(rig);
+    free(liars);
+    return persisted;
+}
+
+Test(liar, that_mostly_tells_the_truth) {
+    uint64_t persisted = 0;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        persisted += believes(seed, 97, "linger.ms", "1");
+    }
+    cr_expect_gt(persisted, 1000);
+}
+
+Test(liar, that_lies_half_the_time) {
+    for (uint64_t seed = 100; seed <= 160; seed++) {
+        believes(seed, 85, "linger.ms", "0");
+    }
+}
+
+Test(liar, that_never_tells_the_truth) {
+    for (uint64_t seed = 200; seed <= 240; seed++) {
+        believes(seed, 40, "retries", "3");
+    }
+}
+
+Test(liar, to_producers_without_idempotence) {
+    for (uint64_t seed = 300; seed <= 340; seed++) {
+        believes(seed, 95, "enable.idempotence", "false");
+        believes(seed, 95, "acks", "0");
+    }
+}
