@@ -197,10 +197,9 @@ bool plan_promises_order(const struct plan *plan) {
 }
 
 static const char *const trouble_names[TROUBLE_COUNT] = {
-    "cut",          "cut-answers", "refuse",   "blackhole",     "stall",
-    "leader-moves", "leader-lost", "kill",     "broker-stalls", "requests",
-    "answers",      "errors",      "refusals", "clock",         "memory",
-    "limit",        "keys"};
+    "cut",         "cut-answers", "refuse",        "blackhole", "stall",   "leader-moves",
+    "leader-lost", "kill",        "broker-stalls", "requests",  "answers", "errors",
+    "refusals",    "clock",       "memory",        "limit",     "keys"};
 
 const char *plan_trouble_name(enum plan_trouble trouble) {
     return trouble_names[trouble];
