@@ -388,7 +388,7 @@ static void expect_keyed(struct rig *rig, const bool *keyed, bool unsure_allowed
 }
 
 Test(split, records_that_the_broker_names_fail_alone) {
-    bool keyed[6];
+    bool keyed[7];
     for (unsigned mask = 0; mask < 64; mask++) {
         struct rig *rig = start(&usual, ROOMY);
         cr_assert_eq(broker_cluster_topic_keys(rig->cluster, "orders", true), SLUICE_OK);
@@ -397,6 +397,10 @@ Test(split, records_that_the_broker_names_fail_alone) {
             produce_keyed(rig, keyed[i]);
         }
         rig_flush(rig);
+        keyed[6] = true;
+        produce_keyed(rig, true); /* what comes next is not refused for the gap */
+        rig_flush(rig);
+        cr_expect_eq(rig_counters(rig).batches_refused, mask == 63 ? 0 : 1);
         expect_keyed(rig, keyed, false);
         rig_end(rig);
     }
