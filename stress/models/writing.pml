@@ -6,7 +6,7 @@
  * The writer fills batches and leaves them open or closes them; the leader passes on what it hears
  * of; the aggregator closes a batch when its linger is over, which happens once a batch: when the
  * writer is inside just then, everything hangs on the writer's word that it was closed. Once, the
- * leader calls everything back behind a fence, and lends it again.
+ * leader calls everything back behind a fence, and lends it again; once, it closes what is open.
  *
  * Held: nobody writes to a closed batch; each batch is closed once; when all is quiet every batch
  * that was made has been sealed, in order.
@@ -112,7 +112,7 @@ active proctype writer() {
 
 active proctype leader() {
     byte got;
-    bool recalled;
+    bool recalled, purged;
     bool lent = true;
     byte pending; /* batches that came while the others were called back, all but the last */
     byte last_passed;
@@ -134,6 +134,13 @@ end:
             fi
         }
         lent = true
+    :: atomic { !purged -> purged = true; /* writing_end_batch, once, at any moment */
+            if
+            :: open == 0
+            :: open != 0 && !writing -> close(open); open = 0
+            :: open != 0 && writing -> close_asked = true
+            fi
+        }
     od
 }
 
