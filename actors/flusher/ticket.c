@@ -282,7 +282,9 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
 }
 
 /* The youngest stamped batch has been refused. If every one was, under this one leader epoch, none
- * of them was ever written, and they may be stamped anew. */
+ * of them was ever written, and they may be stamped anew. Not so when an unsure batch of this epoch
+ * was given up: the gap that it left may be what they are refused for, whether they were written or
+ * not. Then nothing can settle the unsure ones any more, and they are unknown. */
 static void close_round(struct flusher *self, struct partition *partition) {
     bool all = true;
     for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
@@ -291,13 +293,15 @@ static void close_round(struct flusher *self, struct partition *partition) {
                   batch->refused_leader_epoch == partition->leader_epoch;
         }
     }
-    for (struct batch *batch = partition->lent.first; all && batch != NULL; batch = batch->next) {
+    bool proof = all && !partition->abandoned;
+    for (struct batch *batch = partition->lent.first; proof && batch != NULL; batch = batch->next) {
         if (batch->stamped) {
             batch->standing = BATCH_REFUSED;
         }
     }
     if (all) {
         partition->bump_due = true;
+        partition->lost = !proof;
     }
     ticket_stop(self, partition);
 }

@@ -47,6 +47,7 @@ static void begin_epoch(struct partition *partition, int64_t producer_id, int16_
     partition->producer_epoch = epoch;
     partition->next_sequence = 0;
     partition->bump_due = false;
+    partition->abandoned = false;
 }
 
 /* A higher epoch fences what was abandoned under the lower one; a new id fences nothing, so it is

@@ -80,8 +80,10 @@ struct partition {
     int64_t producer_id; /* -1: none yet */
     int16_t producer_epoch;
     int32_t next_sequence;
-    bool bump_due; /* what is stamped next needs a new epoch */
-    bool proven;   /* a success was seen since the ticket was lent */
+    bool bump_due;  /* what is stamped next needs a new epoch */
+    bool abandoned; /* an unsure batch of this epoch was given up */
+    bool lost;      /* what is unsure can never be settled: give it up when it is back */
+    bool proven;    /* a success was seen since the ticket was lent */
     int32_t leader_epoch;
     uint8_t topic_id[16];
     struct batch_list lent;    /* in order: undecided, then unsent */

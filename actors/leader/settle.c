@@ -19,6 +19,7 @@ static void give_up(struct partition *partition, struct batch *batch, sluice_cod
         partition->bump_due = true;
     }
     bool unsure = batch->standing == BATCH_UNSURE;
+    partition->abandoned = partition->abandoned || unsure;
     batch_decide(batch, unsure ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, error, -1);
 }
 
@@ -97,6 +98,9 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
             continue;
         }
         sluice_code reason = batch->attempts > 0 ? reason_to_give_up(batch, now_ns) : SLUICE_OK;
+        if (partition->lost && batch->standing == BATCH_UNSURE) {
+            reason = SLUICE_SEQUENCE_LOST;
+        }
         if (batch->tried && sluice_code_refreshes_metadata(batch->last_error)) {
             metadata_refresh(&producer_of(partition)->metadata);
         }
@@ -109,6 +113,7 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
             batch_list_push(&kept, batch);
         }
     }
+    partition->lost = false;
     batch_list_append(&kept, &partition->pending);
     partition->pending = kept;
     if (partition->away > 0) {

@@ -145,6 +145,30 @@ Test(unsure, a_later_refusal_for_another_reason_does_not_make_it_not_persisted) 
     rig_end(rig);
 }
 
+/* The second of two written batches is given up for an answer that says nothing about its first
+ * attempt. From then on the first may be refused for the gap, written or not: nothing can prove it
+ * unwritten, and writing it again would double it. */
+Test(unsure, nothing_is_proven_across_a_batch_that_was_given_up) {
+    struct rig *rig = start(&far);
+    send_and_cut(rig, 2, 2);
+    restart(rig, SLUICE_BROKER_KEEP_LAST); /* the first will be refused as out of order */
+    sluice_broker_fault too_large = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
+    too_large.api_key = PRODUCE;
+    too_large.error_code = SLUICE_BROKER_MESSAGE_TOO_LARGE;
+    too_large.skip = 1;
+    broker_cluster_fault_add(rig->cluster, &too_large);
+    rig_flush(rig);
+    cr_expect_eq(rig->records[1].report.outcome, SLUICE_UNKNOWN);
+    cr_expect_eq(rig->records[1].report.error, SLUICE_SEQUENCE_LOST);
+    cr_expect_eq(rig->records[2].report.outcome, SLUICE_UNKNOWN);
+    cr_expect_eq(broker_cluster_high_watermark(rig->cluster, "orders", 0), 3, "nothing is doubled");
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    cr_expect_eq(rig->records[3].report.outcome, SLUICE_PERSISTED);
+    cr_expect_eq(rig_partition(rig, 0)->producer_epoch, 1);
+    rig_end(rig);
+}
+
 Test(unsure, refusals_under_different_leader_epochs_prove_nothing) {
     for (unsigned refused = 1; refused <= 2; refused++) {
         struct rig_setup setup = far;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The activation word with its mailbox: runtime/actor.h, runtime/activate.c.
+ *
+ * One actor, two workers, two senders. One sender pushes into a ring that publishes by a plain
+ * store: the store waits in the sender's store buffer until the buffer drains by itself or the
+ * sender makes a read-modify-write. The other pushes into a linked lane, in two steps, and raises
+ * a mark. Each activation takes one message at most.
+ *
+ * Held: at most one worker inside, at most one place in the run queue, and when all is quiet, every
+ * message and the mark have been seen.
+ *
+ * Broken on purpose:
+ *   SKIP_IF_NOTIFIED  the ring's sender leaves out the read-modify-write when it sees NOTIFIED
+ *   CLEAR_LATE        NOTIFIED is cleared after draining, not by the claim
+ *   RELEASE_BY_STORE  IDLE is stored, without a look at what came meanwhile
+ */
+#define RUN 1
+#define NOTIFIED 2
+#define MARK 4
+#define RING_MESSAGES 3
+#define LANE_MESSAGES 2
+
+byte word;
+byte queued;          /* places of the actor in the run queue */
+byte inside;          /* workers inside the actor */
+byte buffered, ring;  /* messages in the store buffer; published */
+byte begun, linked;   /* the lane: pushes begun, and those of them that can be taken */
+byte taken;
+bool marked;
+
+inline submit() {
+    atomic {
+        queued++;
+        assert(queued == 1)
+    }
+}
+
+/* fetch_or: whoever turned IDLE into QUEUED submits. The caller's store buffer drains first. */
+inline raise(marks, stored) {
+    d_step {
+        ring = ring + stored;
+        buffered = buffered - stored;
+        old = word;
+        word = word | NOTIFIED | (marks)
+    }
+    if
+    :: (old & (RUN | NOTIFIED)) == 0 -> submit()
+    :: else
+    fi
+    old = 0
+}
+
+active proctype ring_sender() {
+    byte old, n;
+    for (n : 1 .. RING_MESSAGES) {
+        buffered++;
+#ifdef SKIP_IF_NOTIFIED
+        if
+        :: (word & NOTIFIED) != 0 -> goto sent
+        :: else
+        fi;
+#endif
+        raise(0, buffered);
+sent:   skip
+    }
+}
+
+active proctype store_buffer() {
+end:
+    do
+    :: d_step { buffered > 0 -> buffered--; ring++ }
+    od
+}
+
+active proctype lane_sender() {
+    byte old, n;
+    for (n : 1 .. LANE_MESSAGES) {
+        begun++; /* exchange of the tail */
+        linked++
+    }
+    raise(MARK, 0)
+}
+
+active [2] proctype worker() {
+    byte old;
+    bool again;
+end:
+    do
+    :: atomic { queued > 0 -> queued-- }
+
+        /* claim */
+        d_step {
+            assert((word & (RUN | NOTIFIED)) == NOTIFIED);
+            old = word;
+#ifdef CLEAR_LATE
+            word = RUN | NOTIFIED;
+#else
+            word = RUN;
+#endif
+            inside++;
+            assert(inside == 1)
+        }
+
+        /* the behaviour */
+        if
+        :: (old & MARK) != 0 -> marked = true
+        :: else
+        fi;
+        old = 0;
+        if
+        :: atomic { ring > 0 -> ring--; taken++; again = true }
+        :: ring == 0 ->
+            if
+            :: atomic { linked > 0 -> linked--; begun--; taken++; again = true }
+            :: atomic { linked == 0 -> again = (begun > 0) } /* half-way: come back */
+            fi
+        fi;
+
+        /* release */
+#ifdef CLEAR_LATE
+        word = word & ~NOTIFIED;
+#endif
+        if
+#ifdef RELEASE_BY_STORE
+        :: d_step { !again -> word = 0; inside-- }
+        :: d_step { again -> word = (word & ~RUN) | NOTIFIED; inside-- }
+            again = false;
+            submit()
+#else
+        :: d_step { !again && word == RUN -> word = 0; inside-- }
+        :: d_step { again || word != RUN -> word = (word & ~RUN) | NOTIFIED; inside-- }
+            again = false;
+            submit()
+#endif
+        fi
+    od
+}
+
+active proctype quiet() {
+    timeout;
+    assert(taken == RING_MESSAGES + LANE_MESSAGES);
+    assert(marked);
+    assert(word == 0)
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Idempotence of one partition: docs/decisions/ticket.md, actors/flusher/ticket.c and
+ * actors/leader/{lend,settle}.c against a broker that keeps the rules of Kafka.
+ *
+ * The client hands batches over in order and stamps them then, up to FLIGHT in flight. Faults: a
+ * definite refusal, an error after which nobody knows, a lost connection (what was on it may still
+ * be written later), a restart of the broker (it then knows the last batch only), a move of the
+ * leader, a recall that does not wait for answers. At home any batch may be given up.
+ *
+ * Held: no batch is in the log twice, and none before an older one; a batch that was reported
+ * persisted is in the log, one that was reported not persisted is not, and never comes to be.
+ * Every batch gets an outcome, and once the faults are over the client comes to an end.
+ *
+ * Broken on purpose:
+ *   NO_GATE          several in flight before the first success
+ *   REFUSED_IS_NO    an unsure batch that is refused as out of order counts as not written
+ *   BUMP_UNSURE      a new epoch begins while a batch is unsure
+ *   ATTEMPT_IS_ALL   a definite refusal of a later attempt counts for the earlier ones too
+ *   PROOF_WITH_A_GAP refusals prove something even after an unsure batch was given up
+ */
+#ifndef BATCHES
+#define BATCHES 3
+#endif
+#ifndef FLIGHT
+#define FLIGHT 2
+#endif
+#ifndef FAULTS
+#define FAULTS 3
+#endif
+
+#define UNTRIED 0 /* standing */
+#define REFUSED 1
+#define UNSURE 2
+
+#define UNDECIDED 0 /* outcome */
+#define PERSISTED 1
+#define NOT_PERSISTED 2
+#define UNKNOWN 3
+
+#define OK 0 /* answers: OK is DUPLICATE too, SEQUENCE all codes that speak of id and sequence */
+#define SEQUENCE 1
+#define NOT_WRITTEN 2
+#define MAYBE_WRITTEN 3
+
+typedef batch {
+    bit stamped;
+    byte epoch;
+    byte sequence;
+    byte standing;
+    bit tried;
+    bit flying;
+    bit out_of_order;
+    byte refused_under; /* this leader epoch */
+    byte outcome
+}
+batch b[BATCHES];
+
+/* -- the client's ticket -- */
+bool lent, stopping, proven, bump_due;
+bool abandoned; /* an unsure batch of this epoch was given up */
+bool lost;      /* whatever is unsure will never be known */
+byte next_unsent; /* BATCHES: none */
+byte in_flight;
+byte epoch, next_sequence;
+byte known_leader_epoch;
+byte forgotten; /* answers on this connection that nobody waits for any more: the next ones */
+
+/* -- the connection -- */
+chan wire = [FLIGHT] of { byte, byte, byte }; /* batch, epoch, sequence */
+chan answers = [FLIGHT] of { byte, byte };    /* batch, answer */
+byte asked;                                   /* requests without an answer */
+chan late = [FLIGHT] of { byte, byte, byte }; /* what is left of lost connections */
+
+/* -- the broker -- */
+bool in_log[BATCHES];
+byte log_next;      /* one more than the youngest batch in the log */
+byte log_epoch;     /* of the last entry, and so on */
+byte known_sequence;
+byte known;         /* entries that it knows, all of log_epoch: at most FLIGHT */
+byte leader_epoch;
+bool moved;         /* the connection leads to one who was the leader */
+byte faults = FAULTS;
+
+/* ---- the broker ---- */
+
+#define IS_DUPLICATE(e, s)                                                                         \
+    (known > 0 && e == log_epoch && s <= known_sequence && s + known > known_sequence)
+#define IS_NEXT(e, s)                                                                              \
+    (known == 0 || (e == log_epoch && s == known_sequence + 1) || (e > log_epoch && s == 0))
+
+inline append() {
+    assert(!in_log[x]); /* no duplicate */
+    assert(x >= log_next); /* no inversion */
+    assert(b[x].outcome != NOT_PERSISTED);
+    in_log[x] = true;
+    log_next = x + 1;
+    known = (e == log_epoch && known > 0 -> known + 1 : 1);
+    known = (known > FLIGHT -> FLIGHT : known);
+    log_epoch = e;
+    known_sequence = s
+}
+
+/* One request: done and answered, or with a fault. */
+inline serve() {
+    if
+    :: moved -> answers!x, MAYBE_WRITTEN
+    :: !moved && faults > 0 -> faults--; answers!x, NOT_WRITTEN
+    :: !moved && IS_DUPLICATE(e, s) -> answers!x, OK
+    :: !moved && !IS_DUPLICATE(e, s) && !IS_NEXT(e, s) -> answers!x, SEQUENCE
+    :: !moved && !IS_DUPLICATE(e, s) && IS_NEXT(e, s) ->
+        append();
+        if
+        :: answers!x, OK
+        :: faults > 0 -> faults--; answers!x, MAYBE_WRITTEN
+        fi
+    fi
+}
+
+/* ---- the network ---- */
+
+/* The connection is lost, with all that is on it. */
+inline cut() {
+    do
+    :: nempty(wire) -> wire?x, e, s;
+        if
+        :: nfull(late) -> late!x, e, s
+        :: true
+        fi
+    :: empty(wire) -> break
+    od;
+    do
+    :: nempty(answers) -> answers?x, e
+    :: empty(answers) -> break
+    od;
+    asked = 0;
+    forgotten = 0;
+    for (x : 0 .. BATCHES - 1) {
+        if
+        :: b[x].flying -> unsure(x); stopping = true
+        :: else
+        fi
+    }
+}
+
+inline unsure(which) {
+    b[which].flying = 0;
+    b[which].out_of_order = 0;
+    b[which].standing = UNSURE;
+    in_flight--
+}
+
+active proctype broker() {
+    byte x, e, s;
+end:
+    do
+    :: atomic { nempty(wire) -> wire?x, e, s; serve(); x = 0; e = 0; s = 0 }
+    :: atomic { faults > 0 && asked > 0 -> faults--; cut(); x = 0; e = 0; s = 0 }
+    :: atomic { faults > 0 && known > 0 -> /* restart */
+            faults--;
+            known = 1;
+            cut();
+            x = 0; e = 0; s = 0
+        }
+    :: atomic { faults > 0 && !moved && lent ->
+            faults--;
+            leader_epoch++;
+            moved = true;
+            if
+            :: known > 0 -> known = 1 /* the new leader was restarted before */
+            :: true
+            fi
+        }
+    :: atomic { nempty(late) ->
+            late?x, e, s;
+            if
+            :: !moved && !IS_DUPLICATE(e, s) && IS_NEXT(e, s) -> append()
+            :: true
+            fi;
+            x = 0; e = 0; s = 0
+        }
+    od
+}
+
+/* ---- the client: the flusher's part ---- */
+
+#define GATE_IS_OPEN (in_flight == 0 || (proven && in_flight < FLIGHT))
+#ifdef NO_GATE
+#undef GATE_IS_OPEN
+#define GATE_IS_OPEN (in_flight < FLIGHT)
+#endif
+
+#define MAY_SEND                                                                                   \
+    (lent && !stopping && next_unsent < BATCHES && asked < FLIGHT &&                               \
+     !(bump_due && !b[next_unsent].stamped) && GATE_IS_OPEN)
+
+/* The next batch after `from` that is undecided. */
+inline skip_decided(from) {
+    next_unsent = from;
+    do
+    :: next_unsent < BATCHES && b[next_unsent].outcome != UNDECIDED -> next_unsent++
+    :: else -> break
+    od
+}
+
+inline hand_over() {
+    x = next_unsent;
+    if
+    :: !b[x].stamped ->
+        b[x].stamped = 1;
+        b[x].epoch = epoch;
+        b[x].sequence = next_sequence;
+        next_sequence++
+    :: else
+    fi;
+    b[x].tried = 1;
+    b[x].flying = 1;
+    in_flight++;
+    asked++;
+    wire!x, b[x].epoch, b[x].sequence;
+    skip_decided(x + 1)
+}
+
+inline decide(which, what) {
+    assert(b[which].outcome == UNDECIDED);
+    assert(what != PERSISTED || in_log[which]);
+    assert(what != NOT_PERSISTED || !in_log[which]);
+    d_step { /* only the outcome matters from now on */
+        b[which].stamped = 0;
+        b[which].epoch = 0;
+        b[which].sequence = 0;
+        b[which].standing = 0;
+        b[which].tried = 0;
+        b[which].out_of_order = 0;
+        b[which].refused_under = 0;
+        b[which].outcome = what
+    }
+}
+
+#define NONE_STAMPED_UNSENT (next_unsent == BATCHES || !b[next_unsent].stamped)
+
+/* A later success proves the earlier ones. */
+inline succeeded() {
+    proven = true;
+    for (y : 0 .. x) {
+        if
+        :: b[y].outcome == UNDECIDED ->
+            assert(y == x || (b[y].stamped && b[y].epoch == b[x].epoch && !b[y].flying));
+            if
+            :: y < x -> decide(y, PERSISTED)
+            :: else
+            fi
+        :: else
+        fi
+    }
+    decide(x, PERSISTED);
+    if
+    :: bump_due && NONE_STAMPED_UNSENT && in_flight == 0 -> stopping = true
+    :: else
+    fi
+}
+
+/* Was all that is stamped refused, under one leader epoch? Then none was written, and none will be,
+ * unless an unsure batch was given up: that one may be what the broker remembers instead of those
+ * before it, and a late copy of it may let in late copies of those behind it. So nobody will ever
+ * know of those that are unsure: they are lost. */
+inline close_round() {
+    all = true;
+    for (y : 0 .. BATCHES - 1) {
+        if
+        :: b[y].stamped ->
+            all = all && b[y].out_of_order && b[y].refused_under == known_leader_epoch
+        :: else
+        fi
+    }
+#ifndef PROOF_WITH_A_GAP
+    lost = all && abandoned;
+#endif
+    for (y : 0 .. BATCHES - 1) {
+        if
+        :: all && !lost && b[y].stamped -> b[y].standing = REFUSED
+        :: else
+        fi
+    }
+    bump_due = bump_due || all;
+    stopping = true;
+    all = false
+}
+
+inline refused_by_sequence() {
+    b[x].out_of_order = 1;
+    b[x].refused_under = known_leader_epoch;
+    if
+#ifdef REFUSED_IS_NO
+    :: true -> b[x].standing = REFUSED; bump_due = true; stopping = true
+#else
+    :: b[x].standing == UNTRIED -> b[x].standing = REFUSED
+    :: else
+#endif
+    fi;
+    if
+    :: stopping || proven -> stopping = true
+    :: !stopping && !proven && NONE_STAMPED_UNSENT -> close_round()
+    :: else
+    fi
+}
+
+inline receive() {
+    answers?x, answer;
+    asked--;
+    if
+    :: forgotten > 0 -> forgotten--
+    :: forgotten == 0 && answer == MAYBE_WRITTEN -> unsure(x); stopping = true
+    :: forgotten == 0 && answer != MAYBE_WRITTEN ->
+        b[x].flying = 0;
+        in_flight--;
+        if
+        :: answer == OK -> succeeded()
+        :: answer == SEQUENCE -> refused_by_sequence()
+        :: answer == NOT_WRITTEN ->
+            b[x].out_of_order = 0;
+            if
+            :: b[x].standing == UNTRIED -> b[x].standing = REFUSED
+#ifdef ATTEMPT_IS_ALL
+            :: else -> b[x].standing = REFUSED
+#else
+            :: else
+#endif
+            fi;
+            stopping = true
+        fi
+    fi
+}
+
+/* What is in flight is unsure from now on, and its answers are not waited for. */
+inline stop_hard() {
+    stopping = true;
+    forgotten = asked;
+    for (x : 0 .. BATCHES - 1) {
+        if
+        :: b[x].flying -> unsure(x)
+        :: else
+        fi
+    }
+}
+
+/* ---- the client: the leader's part ---- */
+
+inline give_up() {
+    bump_due = bump_due || b[x].stamped;
+    abandoned = abandoned || b[x].standing == UNSURE;
+    answer = (b[x].standing == UNSURE -> UNKNOWN : NOT_PERSISTED);
+    decide(x, answer)
+}
+
+/* Any batch may be given up, for its age or for what was answered; what is lost must be. */
+inline settle() {
+    lent = false;
+    stopping = false;
+    for (x : 0 .. BATCHES - 1) {
+        if
+        :: b[x].outcome != UNDECIDED
+        :: b[x].outcome == UNDECIDED && !(lost && b[x].standing == UNSURE) -> b[x].tried = 0
+        :: b[x].outcome == UNDECIDED -> give_up()
+        fi
+    }
+    lost = false
+}
+
+/* A new epoch, when one is due and nothing is unsure; then the ticket is lent. */
+inline lend() {
+    all = bump_due;
+    for (x : 0 .. BATCHES - 1) {
+        all = all && b[x].standing != UNSURE
+    }
+#ifdef BUMP_UNSURE
+    all = bump_due;
+#endif
+    for (x : 0 .. BATCHES - 1) {
+        if
+        :: all && b[x].stamped ->
+            b[x].stamped = 0;
+            b[x].standing = UNTRIED;
+            b[x].out_of_order = 0
+        :: else
+        fi
+    }
+    if
+    :: all -> epoch++; next_sequence = 0; bump_due = false; abandoned = false
+    :: else
+    fi;
+    all = false;
+    if
+    :: moved -> drop_connection(); moved = false
+    :: else
+    fi;
+    known_leader_epoch = leader_epoch;
+    proven = false;
+    lent = true;
+    skip_decided(0)
+}
+
+/* To the new leader there is another connection; what is left on the old one comes to nothing. */
+inline drop_connection() {
+    do
+    :: nempty(wire) -> wire?_, _, _
+    :: empty(wire) -> break
+    od;
+    do
+    :: nempty(answers) -> answers?_, _
+    :: empty(answers) -> break
+    od;
+    asked = 0;
+    forgotten = 0
+}
+
+inline all_decided() {
+    all = true;
+    for (x : 0 .. BATCHES - 1) {
+        all = all && b[x].outcome != UNDECIDED
+    }
+}
+
+active proctype client() {
+    byte x, y, answer;
+    bool all;
+    do
+    :: atomic { MAY_SEND -> hand_over(); x = 0 }
+    :: atomic { lent && nempty(answers) -> receive(); x = 0; y = 0; answer = 0 }
+    :: atomic { faults > 0 && in_flight > 0 -> faults--; stop_hard(); x = 0 }
+    :: atomic { stopping && in_flight == 0 -> settle(); x = 0; answer = 0 }
+    :: atomic { !lent && nempty(answers) -> answers?_, _; asked--; forgotten-- }
+    :: atomic { !lent ->
+            all_decided();
+            if
+            :: all -> break
+            :: !all -> all = false; lend(); x = 0
+            fi
+        }
+    :: atomic { lent && !stopping && in_flight == 0 && next_unsent == BATCHES ->
+            all_decided();
+            if
+            :: all -> break
+            :: else -> assert(false) /* nothing will happen any more */
+            fi
+        }
+    od
+}
