@@ -33,12 +33,13 @@ static struct input_lane *lane_create(struct producer *producer) {
     /* no stamp was ever taken under this name, so the first record takes one */
     *lane = (struct input_lane){.producer = producer, .owned = 1, .writer = UINT64_MAX};
     rt_budget_join(&producer->budget, &lane->credit);
-    struct input_lane *first = atomic_load_explicit(&producer->lanes, memory_order_relaxed);
+    /* acquire, also when another thread comes in between: its lane's number is read */
+    struct input_lane *first = atomic_load_explicit(&producer->lanes, memory_order_acquire);
     do {
         lane->next = first;
         lane->id = (uint16_t)(first == NULL ? 1 : first->id + 1);
     } while (!atomic_compare_exchange_weak_explicit(&producer->lanes, &first, lane,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+                                                    memory_order_acq_rel, memory_order_acquire));
     return lane;
 }
 

@@ -67,6 +67,9 @@ static void begin_anew(struct batch_list *again) {
 
 bool cut_batch(struct cut_round *round, struct batch *batch, struct batch_list *kept) {
     struct partition *partition = batch->partition;
+    if (!batch->sealed) {
+        return false; /* never sent, and perhaps still being written */
+    }
     bool names = has_invalid_records(batch);
     bool too_large = was_refused_for_size(batch);
     if (too_large) {
