@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `sluice COMMAND`: finds the subcommand. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -42,7 +44,18 @@ static bool is_one_of(const char *word, const char *first, const char *second, c
     return strcmp(word, first) == 0 || strcmp(word, second) == 0 || strcmp(word, third) == 0;
 }
 
+/* A standard descriptor that is closed would become one of our sockets. Opened for the wrong
+ * direction, reading from or writing to it still fails with "Bad file descriptor". */
+static void occupy_standard_descriptors(void) {
+    for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) < 0) {
+            (void)open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 int main(int count, char **arguments) {
+    occupy_standard_descriptors();
     if (count < 2) {
         (void)fprintf(stderr, "usage: sluice demo|produce|broker|metadata|bench|version "
                               "[OPTION]... (see sluice --help)\n");

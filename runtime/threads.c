@@ -39,6 +39,7 @@ static const struct rt_world_ops threads_ops = {
     .wait = system_wait,
     .wake = system_wake,
     .thread_slot = thread_slots_own,
+    .thread_slots_clear = thread_slots_clear,
     .signal_descriptor = system_signal_descriptor,
     .signal_set = system_signal_set,
     .user_code = worker_user_code,

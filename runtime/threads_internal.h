@@ -247,6 +247,7 @@ struct thread_slots;
 struct thread_slots *thread_slots_create(const struct rt_threads_options *options);
 void thread_slots_destroy(struct thread_slots *slots);
 void **thread_slots_own(struct rt_world *world);
+void thread_slots_clear(struct rt_world *world);
 
 /* ---- threads_socket.c ------------------------------------------------------------------------ */
 

@@ -92,6 +92,15 @@ void thread_slots_destroy(struct thread_slots *slots) {
     free(slots);
 }
 
+void thread_slots_clear(struct rt_world *world) {
+    struct thread_slots *slots = threads_of(world)->slots;
+    pthread_mutex_lock(&registry_lock);
+    for (struct entry *entry = slots->entries; entry != NULL; entry = entry->next) {
+        entry->value = NULL;
+    }
+    pthread_mutex_unlock(&registry_lock);
+}
+
 static struct entry *new_entry(struct thread_slots *slots) {
     struct entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL || pthread_setspecific(slots->key, entry) != 0) {

@@ -130,6 +130,7 @@ struct rt_world_ops {
                  uint64_t deadline_ns);
     void (*wake)(struct rt_world *world, _Atomic uint32_t *word);
     void **(*thread_slot)(struct rt_world *world);
+    void (*thread_slots_clear)(struct rt_world *world); /* NULL: slots outlive nobody */
 
     int (*signal_descriptor)(struct rt_world *world);
     void (*signal_set)(struct rt_world *world, bool raised);
@@ -258,6 +259,16 @@ static inline void rt_wake(struct rt_world *world, _Atomic uint32_t *word) {
  * The answer is NULL when memory is short. */
 static inline void **rt_thread_slot(struct rt_world *world) {
     return world->ops->thread_slot(world);
+}
+
+/* Forgets what all slots of this world hold: no thread that ends from now on hands it to the
+ * executor's callback. False when this executor does not end threads by itself. */
+static inline bool rt_thread_slots_clear(struct rt_world *world) {
+    if (world->ops->thread_slots_clear == NULL) {
+        return false;
+    }
+    world->ops->thread_slots_clear(world);
+    return true;
 }
 
 /* An eventfd-like descriptor, -1 when there is none. */

@@ -362,7 +362,9 @@ void batch_unpin(struct batch *batch) {
 }
 
 void batch_reported(struct batch *batch) {
-    rt_budget_give(&producer_of(batch)->budget, report_charge(batch));
+    struct producer *producer = producer_of(batch);
+    rt_budget_give(&producer->budget, report_charge(batch));
+    news_tell(producer);
     batch_unlive(batch);
 }
 

@@ -37,6 +37,9 @@ enum {
     INPUT_RECORD_SHARE = 48     /* charged beside the body: prefix, slot, bookkeeping */
 };
 
+/* Later than any clock; slots need the bits above. */
+#define INPUT_TIMESTAMP_MS_MAX (((int64_t)1 << 62) - 1)
+
 struct input_chunk {
     _Atomic uint32_t references; /* 1 for the lane until it was read to its end, 1 for each run */
     uint32_t bytes;              /* of the buffer, for the pool */

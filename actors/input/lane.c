@@ -102,10 +102,13 @@ void input_chunk_release(struct producer *producer, struct input_chunk *chunk) {
 }
 
 void input_deinit(struct producer *producer) {
+    bool cleared = producer->owns_world && rt_thread_slots_clear(producer->world);
     struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);
     while (lane != NULL) {
         struct input_lane *next = lane->next;
-        slot_leave(lane);
+        if (!cleared) {
+            slot_leave(lane);
+        }
         struct input_chunk *chunk = lane->read != NULL
                                         ? lane->read
                                         : atomic_load_explicit(&lane->head, memory_order_acquire);

@@ -101,6 +101,7 @@ static bool take_fresh(struct partition_actor *self, struct rt_turn *turn) {
             self->parked_last->next = run;
         }
         self->parked_last = run;
+        self->unparked = self->unparked != NULL ? self->unparked : run;
     }
     return take != RT_EMPTY;
 }

@@ -33,7 +33,6 @@ struct run {
     struct input_chunk *chunk; /* one reference is the run's */
     uint32_t from, to;
     uint64_t opened_ns; /* no later than its first record was produced */
-    bool parked;        /* the chunk is a copy of its own */
 };
 
 /* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
@@ -50,11 +49,13 @@ struct partition_actor {
     struct rt_lane_unbounded retried;       /* struct batch.node */
     struct rt_timer timer;                  /* parked records' delivery timeout, or memory again */
     struct run *parked_first, *parked_last; /* before metadata or memory came; own copies */
-    struct partition **partitions;          /* by index; NULL until first used */
-    int32_t table_size;                     /* never less than before */
-    int32_t partition_count;   /* the topic's, as this actor knows it; at most table_size */
-    uint8_t topic_id[16];      /* the count shrinks only with another id: a topic made anew */
-    struct partition *nowhere; /* index -1: records that fail before a partition is chosen */
+    struct run *unparked;          /* the first of them that was not copied yet; NULL: all were */
+    struct run *gathering;         /* the last one copied: those right behind it may join it */
+    struct partition **partitions; /* by index; NULL until first used */
+    int32_t table_size;            /* never less than before */
+    int32_t partition_count;       /* the topic's, as this actor knows it; at most table_size */
+    uint8_t topic_id[16];          /* the count shrinks only with another id: a topic made anew */
+    struct partition *nowhere;     /* index -1: records that fail before a partition is chosen */
     struct sticky sticky;
     sluice_partitioner partitioner;
     void *partitioner_context;

@@ -172,6 +172,8 @@ static void run_finish(struct partition_actor *self, struct run *run) {
     if (self->parked_first == NULL) {
         self->parked_last = NULL;
     }
+    self->unparked = self->unparked == run ? run->next : self->unparked;
+    self->gathering = self->gathering == run ? NULL : self->gathering;
     if (run->kind == RUN_TOKEN) {
         topic_token_passed(topics);
         return;
@@ -180,16 +182,44 @@ static void run_finish(struct partition_actor *self, struct run *run) {
     rt_lane_unbounded_push(&topics->spent, &run->node);
 }
 
-/* Copies a parked run out of its input chunk, so that it pins nobody else's records. */
-static void park(struct producer *producer, struct run *run) {
-    if (run->kind != RUN_RECORDS || run->parked) {
+enum {
+    PARK_BYTES = 8192,          /* of a chunk that gathers runs */
+    PARK_SAME_AGE_NS = 10000000 /* what is gathered has one age: it may wait so much longer */
+};
+
+/* Adds a run to the one parked right before it, if there is room and they are of one age: threads
+ * that take turns leave runs of one record each. */
+static bool park_behind(struct partition_actor *self, struct run *run) {
+    struct producer *producer = self->topic->producer;
+    struct run *last = self->gathering;
+    uint32_t size = run->to - run->from;
+    if (last == NULL || last->next != run ||
+        sizeof *last->chunk + last->to + size > last->chunk->bytes ||
+        run->opened_ns > last->opened_ns + PARK_SAME_AGE_NS) {
+        return false;
+    }
+    memcpy(last->chunk->data + last->to, run->chunk->data + run->from, size);
+    last->to += size;
+    last->next = run->next;
+    self->parked_last = self->parked_last == run ? last : self->parked_last;
+    input_chunk_release(producer, run->chunk);
+    rt_lane_unbounded_push(&producer->topic_actor.spent, &run->node);
+    return true;
+}
+
+/* Copies a run that must wait out of its input chunk, so that it pins nobody else's records. */
+static void park(struct partition_actor *self, struct run *run) {
+    struct producer *producer = self->topic->producer;
+    size_t size = run->to - run->from;
+    bool follows = self->gathering != NULL && self->gathering->next == run;
+    if (run->kind != RUN_RECORDS || park_behind(self, run)) {
         return;
     }
-    size_t size = run->to - run->from;
+    size_t wanted = sizeof *run->chunk + (follows && size < PARK_BYTES ? PARK_BYTES : size);
     size_t bytes;
-    struct input_chunk *chunk = rt_pool_take(producer->pool, sizeof *chunk + size, &bytes);
+    struct input_chunk *chunk = rt_pool_take(producer->pool, wanted, &bytes);
     if (chunk == NULL) {
-        return;
+        return; /* it stays where it is */
     }
     atomic_init(&chunk->references, 1);
     chunk->bytes = (uint32_t)bytes;
@@ -198,7 +228,16 @@ static void park(struct producer *producer, struct run *run) {
     run->chunk = chunk;
     run->from = 0;
     run->to = (uint32_t)size;
-    run->parked = true;
+    self->gathering = run;
+}
+
+/* Each run is looked at once, however many wait. */
+static void park_fresh(struct partition_actor *self) {
+    while (self->unparked != NULL) {
+        struct run *run = self->unparked;
+        self->unparked = run->next;
+        park(self, run);
+    }
 }
 
 /* Why records of this topic cannot go on: SLUICE_OK when they only have to wait. */
@@ -227,9 +266,7 @@ static void wait_for_metadata(struct partition_actor *self, struct rt_turn *turn
         }
         run_finish(self, run);
     }
-    for (struct run *run = self->parked_first; run != NULL; run = run->next) {
-        park(producer, run);
-    }
+    park_fresh(self);
 }
 
 void write_runs(struct partition_actor *self, struct rt_turn *turn) {

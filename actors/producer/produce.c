@@ -20,10 +20,12 @@ static sluice_code check(const struct producer *producer, const sluice_record *r
         return SLUICE_INVALID_ARGUMENT;
     }
     if ((record->flags & ~(uint32_t)(SLUICE_RECORD_PARTITION | SLUICE_RECORD_TIMESTAMP)) != 0 ||
-        ((record->flags & SLUICE_RECORD_TIMESTAMP) != 0 && record->timestamp_ms < 0)) {
+        ((record->flags & SLUICE_RECORD_TIMESTAMP) != 0 &&
+         (record->timestamp_ms < 0 || record->timestamp_ms > INPUT_TIMESTAMP_MS_MAX))) {
         return SLUICE_INVALID_ARGUMENT;
     }
-    if (body_size == 0 || body_size > (uint64_t)producer->config->max_request_size) {
+    if (body_size == 0 || body_size > (uint64_t)producer->config->max_request_size ||
+        body_size + INPUT_RECORD_SHARE > (uint64_t)producer->budget.limit) {
         return SLUICE_RECORD_TOO_LARGE;
     }
     return SLUICE_OK;
@@ -169,6 +171,10 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
     }
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     int64_t charge = charge_of(bytes + 32);
+    if (charge > producer->budget.limit) {
+        return SLUICE_RECORD_TOO_LARGE;
+    }
+    bool in_time = true;
     for (;;) {
         sluice_code code = admission(producer);
         if (code != SLUICE_OK) {
@@ -185,9 +191,10 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
         if (in_callback(producer)) {
             return SLUICE_IN_CALLBACK;
         }
-        if (!wait_for_room(producer, charge, deadline_ns)) {
+        if (!in_time) {
             return SLUICE_TIMED_OUT;
         }
+        in_time = wait_for_room(producer, charge, deadline_ns);
     }
 }
 

@@ -228,6 +228,9 @@ void sluice_producer_free(sluice_producer *handle) {
     if (producer == NULL || rt_forked(producer->world)) {
         return; /* in a forked child nothing works, and nothing is ours to free */
     }
+    if (in_callback(producer)) {
+        return; /* who called us is still using it */
+    }
     if (producer->metadata_started) {
         sluice_producer_close(handle, 0);
         /* what a thread published while close was under way */

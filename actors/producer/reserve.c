@@ -119,6 +119,7 @@ void sluice_abort(sluice_reservation *reservation) {
     struct producer *producer = reservation->producer;
     chunk_release(producer, reservation->chunk);
     rt_budget_give(&producer->budget, reservation->charge);
+    news_tell(producer);
     reservation_free(reservation);
 }
 
@@ -150,6 +151,7 @@ sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
         return SLUICE_NO_MEMORY;
     }
     rt_budget_give(&producer->budget, reservation->charge - charge);
+    news_tell(producer);
     reservation_free(reservation);
     input_notify(lane, false);
     return SLUICE_OK;

@@ -64,12 +64,15 @@ static void report_fill(sluice_report *report, const struct batch *batch, uint32
 
 /* -- callers that wait for one record -- */
 
-static void deliver_sync(struct producer *producer, struct batch *batch) {
+/* True when every report of the batch went to such a caller. */
+static bool deliver_sync(struct producer *producer, struct batch *batch) {
     struct slot_cursor cursor = {NULL, 0};
     sluice_report report = report_of(batch);
+    bool all = true;
     for (uint32_t i = 0; i < batch->records; i++) {
         struct slot *slot = batch_slot_next(batch, i, &cursor);
         if ((slot->timestamp_and_flags & SLOT_SYNC) == 0) {
+            all = false;
             continue;
         }
         struct sync_waiter *waiter = slot->opaque;
@@ -83,16 +86,20 @@ static void deliver_sync(struct producer *producer, struct batch *batch) {
             slot->timestamp_and_flags &=
                 ~(uint64_t)SLOT_SYNC; /* nobody waits: an ordinary report */
             rt_release(producer->world, waiter, sizeof *waiter);
+            all = false;
         }
     }
+    return all;
 }
 
 void report_post(struct producer *producer, struct batch *batch) {
     struct report_queue *queue = &producer->reports;
-    atomic_fetch_add_explicit(&queue->waiting, batch->records, memory_order_relaxed);
-    if (batch->has_sync) {
-        deliver_sync(producer, batch);
+    if (batch->has_sync && deliver_sync(producer, batch)) {
+        batch_reported(batch); /* nothing is left for a reader */
+        news_tell(producer);
+        return;
     }
+    atomic_fetch_add_explicit(&queue->waiting, batch->records, memory_order_relaxed);
     rt_lane_unbounded_push(&queue->decided, &batch->mail.node);
     if (queue->actor_started) {
         rt_notify(&queue->actor);

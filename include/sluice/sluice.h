@@ -82,8 +82,10 @@ typedef struct sluice_report {
     uint32_t in_flight_ms;  /* from the first hand-over to the outcome */
 } sluice_report;
 
-/* Called with a batch of reports, in partition order, on the thread inside sluice_poll_callback,
- * sluice_flush or sluice_producer_close; on a worker only when `sluice.callback.thread=worker`.
+/* Called with a batch of reports, in partition order, on a thread inside sluice_poll_callback or
+ * inside a call that waits (flush, close, produce_wait, produce_sync, wait_for_room); on several
+ * such threads at once if there are several. On a worker only, one call at a time, with
+ * `sluice.callback.thread=worker`.
  * The array is the library's, and gone when the callback returns. Producing inside is allowed and
  * never blocks; flush, close and every wait answer SLUICE_IN_CALLBACK. */
 typedef void (*sluice_report_callback)(const sluice_report *reports, size_t count, void *context);
@@ -146,7 +148,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_producer *sluice_producer_open(const sluice_
 SLUICE_API sluice_code sluice_producer_close(sluice_producer *producer, int64_t timeout_ms);
 
 /* Closes with timeout 0 if that was not done, stops the workers and frees everything, topic handles
- * and unread reports included. NULL is allowed. No other thread may be inside a call. */
+ * and unread reports included. NULL is allowed. No other thread may be inside a call, every
+ * reservation must have been committed or aborted, and inside a report callback it does nothing. */
 SLUICE_API void sluice_producer_free(sluice_producer *producer);
 
 /* Waits until every record accepted before this call has its outcome, sealing open batches at once.
@@ -243,7 +246,7 @@ typedef struct sluice_record {
     const sluice_header *headers;
     size_t header_count;
     void *opaque;         /* handed back in the report */
-    int64_t timestamp_ms; /* since the epoch, with SLUICE_RECORD_TIMESTAMP */
+    int64_t timestamp_ms; /* since the epoch, with SLUICE_RECORD_TIMESTAMP; 0 to 2^62 - 1 */
     int32_t partition;    /* with SLUICE_RECORD_PARTITION */
     uint32_t flags;       /* SLUICE_RECORD_… */
 } sluice_record;
