@@ -121,6 +121,10 @@ static bool is_full(sluice_code code) {
     return code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING;
 }
 
+static bool has_room(const struct producer *producer, int64_t charge) {
+    return producer->budget.limit - rt_budget_used(&producer->budget) >= charge;
+}
+
 /* Waits for room once: nothing lingers meanwhile, and reports are served if they hold the room. */
 static bool wait_for_room(struct producer *producer, int64_t charge, uint64_t deadline_ns) {
     bool serves = producer->config->report_callback != NULL && !producer->reports.actor_started;
@@ -131,8 +135,10 @@ static bool wait_for_room(struct producer *producer, int64_t charge, uint64_t de
     rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
     bool in_time;
     if (serves) {
+        /* room that came before we registered is not told again */
         uint32_t seen = news_register(producer);
-        in_time = report_serve(producer) > 0 || news_wait(producer, seen, deadline_ns);
+        in_time = report_serve(producer) > 0 || has_room(producer, charge) ||
+                  news_wait(producer, seen, deadline_ns);
         news_unregister(producer);
     } else {
         in_time = rt_budget_wait(&producer->budget, charge, deadline_ns);
