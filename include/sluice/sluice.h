@@ -161,7 +161,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_flush(sluice_producer *producer,
 enum { SLUICE_PURGE_UNSENT = 1, SLUICE_PURGE_SENT = 2 };
 /* Gives up on records accepted before this call: those never sent become not persisted, and with
  * SLUICE_PURGE_SENT those sent and not answered become unknown. Both with SLUICE_PURGED. What
- * is produced while this is carried out may be given up, too. Does not wait: the reports follow.
+ * is produced while this is carried out may be given up, too, and a second call before the first is
+ * carried out replaces it. Does not wait: the reports follow.
  * Errors: SLUICE_INVALID_ARGUMENT. */
 SLUICE_API sluice_code sluice_purge(sluice_producer *producer, unsigned what);
 
@@ -214,7 +215,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_topic *sluice_topic_open(sluice_producer *pr
                                                              const char *name,
                                                              const sluice_topic_options *options,
                                                              sluice_error *error);
-/* Gives one count back; records on their way are not touched. NULL is allowed. */
+/* Gives one count back; records on their way are not touched. What is known of the topic stays
+ * until the producer is freed. NULL is allowed. */
 SLUICE_API void sluice_topic_close(sluice_topic *topic);
 SLUICE_API const char *sluice_topic_name(const sluice_topic *topic);
 /* The number of partitions, waiting up to `timeout_ms` for a broker to tell it.
