@@ -142,7 +142,7 @@ SLUICE_API SLUICE_MUST_CHECK sluice_producer *sluice_producer_open(const sluice_
 
 /* Refuses new records, delivers what was accepted, and at the deadline decides the rest (not
  * persisted if never sent, else unknown). Serves the report callback, if one is set, on this
- * thread. Never waits for a broker beyond it. SLUICE_OK when every record was decided in time,
+ * thread. Waits for no broker past the deadline. SLUICE_OK when every record was decided in time,
  * SLUICE_TIMED_OUT when the deadline had to decide some. Reports stay readable until
  * sluice_producer_free. A second call answers what the first did. */
 SLUICE_API sluice_code sluice_producer_close(sluice_producer *producer, int64_t timeout_ms);
