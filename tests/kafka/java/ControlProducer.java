@@ -31,6 +31,9 @@ final class ControlProducer {
         Properties properties = new Properties();
         properties.put("linger.ms", "5");
         properties.put("batch.size", "131072");
+        // The oracle is what is tried here: with one request in flight this client can not get
+        // stuck behind batches that a young topic refused (OUT_OF_ORDER, retried for ever).
+        properties.put("max.in.flight.requests.per.connection", "1");
         properties.putAll(client);
         AtomicReference<Exception> failure = new AtomicReference<>();
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(properties,
