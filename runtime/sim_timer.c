@@ -22,16 +22,16 @@ void sim_timer_arm(struct rt_world *world, struct rt_timer *timer, uint64_t dead
     if (timer->state != TIMER_LISTED) {
         list(timer);
     }
-    struct sim_event *event = timer->executor;
+    struct sim_event *event = timer->event;
     if (event == NULL) {
         event = sim_event_acquire(sim, SIM_EVENT_TIMER, timer);
-        timer->executor = event;
+        timer->event = event;
     }
     RT_ASSERT(event->subject == timer);
     sim_unschedule(sim, event);
     timer->deadline_ns = deadline_ns;
     if (deadline_ns == RT_FOREVER) {
-        timer->executor = NULL;
+        timer->event = NULL;
         sim_event_release(sim, event);
         return;
     }
@@ -42,11 +42,11 @@ void sim_timer_cancel(struct rt_world *world, struct rt_timer *timer) {
     struct sim *sim = sim_of(world);
     RT_ASSERT(sim->running == timer->actor);
     timer->deadline_ns = RT_FOREVER;
-    struct sim_event *event = timer->executor;
+    struct sim_event *event = timer->event;
     if (event != NULL) {
         RT_ASSERT(event->subject == timer);
         sim_note(sim, SIM_NOTE_CANCEL, timer->actor, timer->mark / RT_MARK(0), 0, 0);
-        timer->executor = NULL;
+        timer->event = NULL;
         sim_unschedule(sim, event);
         sim_event_release(sim, event);
     }
@@ -54,16 +54,16 @@ void sim_timer_cancel(struct rt_world *world, struct rt_timer *timer) {
 
 void sim_timer_event(struct sim *sim, struct rt_timer *timer) {
     sim_note(sim, SIM_NOTE_TIMER, timer->actor, timer->mark / RT_MARK(0), 0, 0);
-    timer->executor = NULL;
+    timer->event = NULL;
     timer->deadline_ns = RT_FOREVER;
     rt_mark(timer->actor, timer->mark);
 }
 
 void sim_timers_detach(struct sim *sim, const struct rt_actor *actor) {
     for (struct rt_timer *timer = actor->timers; timer != NULL; timer = timer->sibling) {
-        struct sim_event *event = timer->executor;
+        struct sim_event *event = timer->event;
         if (event != NULL) {
-            timer->executor = NULL;
+            timer->event = NULL;
             sim_unschedule(sim, event);
             sim_event_release(sim, event);
         }

@@ -53,7 +53,7 @@ static void list(struct rt_timer *timer) {
 static void push_inbox(struct timers *timers, struct rt_timer *timer) {
     struct rt_timer *first = atomic_load_explicit(&timers->inbox, memory_order_relaxed);
     do {
-        timer->inbox.link[0] = first;
+        timer->inbox_next = first;
     } while (!atomic_compare_exchange_weak(&timers->inbox, &first, timer));
 }
 
@@ -94,7 +94,7 @@ void timers_let_go(struct threads *threads, struct rt_actor *actor) {
 static void drain_inbox(struct timers *timers, uint64_t now_ns) {
     struct rt_timer *timer = atomic_exchange(&timers->inbox, NULL);
     while (timer != NULL) {
-        struct rt_timer *next = timer->inbox.link[0];
+        struct rt_timer *next = timer->inbox_next;
         atomic_fetch_and(&timer->state, ~(uint32_t)TIMER_INBOX);
         wheel_place(&timers->wheel, timer, now_ns);
         timer = next;

@@ -35,10 +35,10 @@ struct rt_timer {
     _Atomic uint64_t scheduled_ns; /* executor's: where it sits */
     struct rt_timer *next, *previous;
     struct rt_timer *sibling; /* executor's: the next one in actor->timers */
-    void *executor;           /* executor's */
-    struct {
-        void *link[2];
-    } inbox; /* executor's: way from an activation to the wheel */
+    union {
+        struct rt_timer *inbox_next; /* threads: way from an activation to the wheel */
+        void *event;                 /* simulator */
+    };
 };
 
 /* ---- sockets --------------------------------------------------------------------------------- */

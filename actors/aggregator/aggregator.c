@@ -215,7 +215,7 @@ static void fence(struct aggregator *self, struct partition *partition) {
 /* -- mail -- */
 
 static void handle(struct aggregator *self, struct mail *mail, uint64_t now_ns) {
-    struct partition *partition = mail->partition;
+    struct partition *partition = mail_partition(mail);
     switch (mail->kind) {
     case MAIL_BATCH:
         batch_list_push(&partition->held, batch_of(mail));

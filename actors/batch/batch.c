@@ -52,7 +52,7 @@ static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
     if (batch == NULL) {
         return NULL;
     }
-    *batch = (struct batch){.mail = {.kind = MAIL_BATCH, .partition = partition},
+    *batch = (struct batch){.mail = {.kind = MAIL_BATCH},
                             .partition = partition,
                             .pins = 1,
                             .lives = 2,

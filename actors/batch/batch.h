@@ -39,10 +39,9 @@ enum mail_kind {
     MAIL_ANSWERED /* flusher -> aggregator: nothing older is unanswered any more */
 };
 
-struct mail {
+struct mail { /* part of a batch or a partition: mail_partition tells of which */
     struct rt_node node;
     enum mail_kind kind;
-    struct partition *partition; /* of all kinds */
 };
 
 struct chunk {

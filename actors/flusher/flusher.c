@@ -23,10 +23,10 @@ static bool take_mail(struct flusher *self, struct rt_turn *turn) {
         }
         struct mail *mail = mail_of(node);
         if (mail->kind == MAIL_BATCH) {
-            ticket_add(self, mail->partition, batch_of(mail));
+            ticket_add(self, mail_partition(mail), batch_of(mail));
         } else {
             RT_ASSERT(mail->kind == MAIL_FENCE);
-            ticket_fence(self, mail->partition);
+            ticket_fence(self, mail_partition(mail));
         }
     }
     return take != RT_EMPTY;
@@ -99,7 +99,7 @@ static void stop_hard_recalled(struct flusher *self) {
     struct partition *partition = self->attached;
     while (partition != NULL) {
         struct partition *next = partition->attached_next;
-        if (atomic_load_explicit(&partition->hard, memory_order_acquire) != 0) {
+        if (atomic_load_explicit(&partition->hard, memory_order_acquire)) {
             ticket_stop_hard(self, partition);
         }
         partition = next;

@@ -219,7 +219,7 @@ void ticket_stop_hard(struct flusher *self, struct partition *partition) {
 
 void ticket_fence(struct flusher *self, struct partition *partition) {
     partition->fenced = true;
-    if (atomic_load_explicit(&partition->hard, memory_order_acquire) != 0) {
+    if (atomic_load_explicit(&partition->hard, memory_order_acquire)) {
         ticket_stop_hard(self, partition);
     } else {
         ticket_stop(self, partition);

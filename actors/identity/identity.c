@@ -37,7 +37,7 @@ struct identity_state {
 
 void identity_wait(struct identity *identity, struct partition *partition) {
     /* Acquire: pairs with the store in waiters_wake, so that the node is free again. */
-    if (!atomic_exchange_explicit(&partition->identity_node_in_lane, true, memory_order_acq_rel)) {
+    if (!atomic_exchange_explicit(&partition->waits_for_identity, true, memory_order_acq_rel)) {
         rt_lane_unbounded_push(&identity->waiting, &partition->identity_node);
         rt_notify(&identity->actor);
     }
@@ -80,7 +80,7 @@ static void waiters_wake(struct identity_state *state) {
         struct partition *partition = state->held;
         state->held = partition->identity_next;
         /* Release: the node is the leader actor's again; pairs with identity_wait's exchange. */
-        atomic_store_explicit(&partition->identity_node_in_lane, false, memory_order_release);
+        atomic_store_explicit(&partition->waits_for_identity, false, memory_order_release);
         rt_mark(&partition->leader, RT_MARK(LEADER_MARK_IDENTITY));
     }
 }

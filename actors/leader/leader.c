@@ -212,11 +212,11 @@ struct partition *leader_create(struct topic *topic, int32_t index) {
         .index = index,
         .producer_id = -1,
         .leader_epoch = -1,
-        .fence = {.kind = MAIL_FENCE, .partition = partition},
-        .full = {.kind = MAIL_FULL, .partition = partition},
-        .stop = {.kind = MAIL_STOP, .partition = partition},
-        .back = {.kind = MAIL_BACK, .partition = partition},
-        .answered = {.kind = MAIL_ANSWERED, .partition = partition},
+        .fence = {.kind = MAIL_FENCE},
+        .full = {.kind = MAIL_FULL},
+        .stop = {.kind = MAIL_STOP},
+        .back = {.kind = MAIL_BACK},
+        .answered = {.kind = MAIL_ANSWERED},
     };
     rt_lane_unbounded_init(&partition->arrivals);
     rt_lane_unbounded_init(&partition->returns);

@@ -179,7 +179,7 @@ void lend_recall(struct partition *partition) {
 }
 
 void lend_recall_hard(struct partition *partition) {
-    atomic_store_explicit(&partition->hard, 1, memory_order_release);
+    atomic_store_explicit(&partition->hard, true, memory_order_release);
     rt_mark(&partition->broker->flusher.actor, RT_MARK(FLUSHER_MARK_PURGE));
     if (partition->state == LEADER_LENT) {
         lend_recall(partition);
@@ -192,7 +192,7 @@ void lend_end(struct partition *partition) {
     partition->stopping = false;
     partition->fenced = false;
     partition->stop_posted = false;
-    atomic_store_explicit(&partition->hard, 0, memory_order_relaxed);
+    atomic_store_explicit(&partition->hard, false, memory_order_relaxed);
     broker_release(partition->broker);
     partition->broker = NULL;
 }

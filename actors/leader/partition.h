@@ -46,59 +46,63 @@ struct partition {
     int32_t index;
 
     /* -- the topic's partition actor -- */
+    uint32_t size_hint;        /* how large the last batch became */
     _Atomic uintptr_t writing; /* the open batch: see leader/writing.h */
     uint64_t next_index;       /* of the next batch made */
-    uint32_t size_hint;        /* how large the last batch became */
 
     /* -- lanes of the leader actor -- */
     struct rt_lane_unbounded arrivals; /* batches: fresh, or back from retry */
     struct rt_lane_unbounded returns;  /* `stop` or `back` of this partition */
-    struct rt_node wait_node;          /* in metadata's lane */
-    struct partition *wait_next;       /* the metadata actor's, while it keeps the partition */
-    _Atomic bool wait_node_in_lane;    /* a second wait posts nothing */
-    struct rt_node identity_node;      /* in identity's lane */
-    struct partition *identity_next;   /* the identity actor's */
-    _Atomic bool identity_node_in_lane;
+    union {
+        struct rt_node wait_node;    /* in metadata's lane, then ... */
+        struct partition *wait_next; /* ... the metadata actor's, while it keeps the partition */
+    };
+    union {
+        struct rt_node identity_node;    /* in identity's lane, then ... */
+        struct partition *identity_next; /* ... the identity actor's */
+    };
+    _Atomic bool waits_for_metadata; /* posted, and not woken yet: a second wait posts nothing */
+    _Atomic bool waits_for_identity;
 
     /* -- the leader actor -- */
-    enum leader_state state;
     bool closing;
     bool purging;
+    enum leader_state state;
+    uint32_t away;                /* batches with the retry actor */
+    _Atomic uint32_t full_posted; /* set by the leader actor, cleared by the aggregator */
     uint64_t arrived_below;       /* index of the newest fresh batch that has arrived, and 1 */
     uint64_t purge_below;         /* while purging: older batches, in order of index */
     struct broker *broker;        /* held while LENT or RECALLING */
     struct batch_list pending;    /* here: retried, then recalled, then fresh */
-    uint32_t away;                /* batches with the retry actor */
-    uint64_t arrived;             /* fresh batches so far */
     struct rt_timer timer;        /* delivery timeout of the oldest undecided batch */
     uint64_t timer_due_ns;        /* 0: not armed */
     struct mail fence;            /* out while RECALLING */
     struct mail full;             /* out while full_posted */
-    _Atomic uint32_t full_posted; /* set by the leader actor, cleared by the aggregator */
+    uint32_t arrived;             /* fresh batches so far; wraps as `decided` does */
 
     /* -- the ticket -- */
+    int32_t next_sequence;
     int64_t producer_id; /* -1: none yet */
     int16_t producer_epoch;
-    int32_t next_sequence;
     bool bump_due;  /* what is stamped next needs a new epoch */
     bool abandoned; /* an unsure batch of this epoch was given up */
     bool lost;      /* what is unsure can never be settled: give it up when it is back */
     bool proven;    /* a success was seen since the ticket was lent */
+    bool attached;  /* in the flusher's list of partitions */
+    bool stopping;  /* stopped: sends nothing more, goes back */
+    bool fenced;    /* the fence has arrived */
+    bool stop_posted;
+    bool ready;        /* in the flusher's ready list */
+    _Atomic bool hard; /* recalled without waiting for answers */
     int32_t leader_epoch;
+    uint32_t in_flight;
+    _Atomic uint32_t decided; /* batches that had arrived and are decided */
     uint8_t topic_id[16];
     struct batch_list lent;    /* in order: undecided, then unsent */
     struct batch *next_unsent; /* in `lent`; NULL: all are in flight */
-    uint32_t in_flight;
-    bool attached; /* in the flusher's list of partitions */
-    bool stopping; /* stopped: sends nothing more, goes back */
-    bool fenced;   /* the fence has arrived */
-    bool stop_posted;
-    bool ready; /* in the flusher's ready list */
     struct partition *ready_next;
     struct partition *attached_next, *attached_previous;
     struct mail stop, back;
-    _Atomic uint32_t hard;           /* recalled without waiting for answers */
-    _Atomic uint64_t decided;        /* batches that had arrived and are decided */
     _Atomic uint64_t lent_oldest_ns; /* opened_ns of the first in `lent`; 0: none */
 
     /* -- the aggregator -- */
@@ -114,5 +118,23 @@ struct partition {
     struct mail answered;
     _Atomic uint64_t held_oldest_ns; /* opened_ns of the first in `held`; 0: none */
 };
+
+static inline struct partition *mail_partition(struct mail *mail) {
+    switch (mail->kind) {
+    case MAIL_BATCH:
+        return batch_of(mail)->partition;
+    case MAIL_FENCE:
+        return caa_container_of(mail, struct partition, fence);
+    case MAIL_STOP:
+        return caa_container_of(mail, struct partition, stop);
+    case MAIL_BACK:
+        return caa_container_of(mail, struct partition, back);
+    case MAIL_FULL:
+        return caa_container_of(mail, struct partition, full);
+    case MAIL_ANSWERED:
+        break;
+    }
+    return caa_container_of(mail, struct partition, answered);
+}
 
 #endif

@@ -27,7 +27,7 @@ void metadata_refresh(struct metadata *metadata) {
 
 void metadata_wait(struct metadata *metadata, struct partition *partition) {
     /* Acquire: pairs with the store in waiter_wake, so that the node is free again. */
-    if (!atomic_exchange_explicit(&partition->wait_node_in_lane, true, memory_order_acq_rel)) {
+    if (!atomic_exchange_explicit(&partition->waits_for_metadata, true, memory_order_acq_rel)) {
         rt_lane_unbounded_push(&metadata->waiting, &partition->wait_node);
         rt_notify(&metadata->actor);
     }
@@ -91,7 +91,7 @@ static void waiting_ask(struct metadata *metadata, struct rt_turn *turn) {
 
 static void waiter_wake(struct partition *partition) {
     /* Release: the node is the leader actor's again; pairs with the exchange in metadata_wait. */
-    atomic_store_explicit(&partition->wait_node_in_lane, false, memory_order_release);
+    atomic_store_explicit(&partition->waits_for_metadata, false, memory_order_release);
     rt_mark(&partition->leader, RT_MARK(LEADER_MARK_METADATA));
 }
 

@@ -10,19 +10,10 @@
 
 enum { TOPICS_FIRST = 16 };
 
-/* FNV-1a. Names are the program's own, so nobody makes them collide but itself. */
-static uint32_t name_hash(const char *name, size_t size) {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ (uint8_t)name[i]) * 16777619u;
-    }
-    return hash;
-}
-
 static void bucket_enter(struct metadata_state *state, uint32_t index) {
     struct metadata_topic *entry = &state->topics[index];
     uint32_t bucket =
-        name_hash(entry->topic->name, entry->topic->name_size) & (state->topic_capacity - 1);
+        topic_name_hash(entry->topic->name, entry->topic->name_size) & (state->topic_capacity - 1);
     entry->next = state->buckets[bucket];
     state->buckets[bucket] = index + 1;
 }
@@ -88,7 +79,8 @@ struct metadata_topic *topics_find(struct metadata_state *state, struct kafka_te
     if (state->topic_count == 0 || name.data == NULL) {
         return NULL;
     }
-    uint32_t at = state->buckets[name_hash(name.data, name.size) & (state->topic_capacity - 1)];
+    uint32_t bucket = topic_name_hash(name.data, name.size) & (state->topic_capacity - 1);
+    uint32_t at = state->buckets[bucket];
     while (at != 0) {
         struct metadata_topic *entry = &state->topics[at - 1];
         if (entry->topic->name_size == name.size &&

@@ -221,6 +221,7 @@ static void topics_free(struct producer *producer) {
         rt_release(producer->world, topic, sizeof *topic);
         topic = next;
     }
+    topic_names_deinit(&producer->topic_actor.names, producer->world);
 }
 
 void sluice_producer_free(sluice_producer *handle) {

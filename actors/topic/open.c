@@ -34,18 +34,12 @@ static sluice_code check_name(const char *name, sluice_error *error) {
     return SLUICE_OK;
 }
 
-static struct topic *find(struct producer *producer, const char *name) {
-    struct topic *topic = atomic_load_explicit(&producer->topic_actor.topics, memory_order_acquire);
-    while (topic != NULL && strcmp(topic->name, name) != 0) {
-        topic = topic->next;
-    }
-    return topic;
-}
-
 static struct topic *create(struct producer *producer, const char *name,
                             const sluice_topic_options *options) {
     struct topic_actor *topics = &producer->topic_actor;
-    struct topic *topic = rt_acquire(producer->world, sizeof *topic);
+    struct topic *topic = topic_names_reserve(&topics->names, producer->world)
+                              ? rt_acquire(producer->world, sizeof *topic)
+                              : NULL;
     if (topic == NULL) {
         return NULL;
     }
@@ -54,6 +48,7 @@ static struct topic *create(struct producer *producer, const char *name,
                             .partition_count = -1,
                             .error = SLUICE_OK};
     memcpy(topic->name, name, topic->name_size);
+    topic_names_add(&topics->names, topic);
     topic->index = atomic_fetch_add_explicit(&topics->topic_count, 1, memory_order_relaxed);
     partition_actor_start(&topic->actor, topic, options);
     topic->next = atomic_load_explicit(&topics->topics, memory_order_relaxed);
@@ -92,7 +87,7 @@ sluice_topic *sluice_topic_open(sluice_producer *handle, const char *name,
     if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
         sluice_error_code(error, SLUICE_CLOSED);
     } else {
-        topic = find(producer, name);
+        topic = topic_names_find(&producer->topic_actor.names, name, strlen(name));
         topic = topic != NULL ? topic : create(producer, name, options);
         if (topic == NULL) {
             sluice_error_code(error, SLUICE_NO_MEMORY);

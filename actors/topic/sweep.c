@@ -121,6 +121,11 @@ static bool hand_on(struct topic_actor *self, struct input_lane *lane, struct to
         topic->touched_next = self->touched;
         self->touched = topic;
     }
+    if (!topic->written) {
+        topic->written = true;
+        topic->written_next = self->written;
+        self->written = topic;
+    }
     return true;
 }
 

@@ -79,20 +79,23 @@ static void mark_partition_actors(struct topic_actor *self, uint32_t mark) {
 }
 
 /* A flush: what was produced before the tickets up to `wanted` were taken has been swept; a token
- * follows it through each partition actor. */
+ * follows it through the partition actor of each topic that it was for. The others have passed the
+ * token of an earlier flush, and nothing came behind it. */
 static void flush_begin(struct topic_actor *self, uint32_t wanted) {
     if (self->flush_serving || wanted == self->flush_served) {
         return;
     }
     self->flush_serving = true;
     self->flush_wanted = wanted;
-    struct topic *topics = topics_of(self);
     uint32_t tokens = 1;
-    for (struct topic *topic = topics; topic != NULL; topic = topic->next) {
+    for (struct topic *topic = self->written; topic != NULL; topic = topic->written_next) {
         tokens++;
     }
     atomic_store_explicit(&self->tokens, tokens, memory_order_release);
-    for (struct topic *topic = topics; topic != NULL; topic = topic->next) {
+    while (self->written != NULL) {
+        struct topic *topic = self->written;
+        self->written = topic->written_next;
+        topic->written = false;
         topic->token = (struct run){.kind = RUN_TOKEN};
         rt_lane_unbounded_push(&topic->actor.fresh, &topic->token.node);
         rt_notify(&topic->actor.actor);

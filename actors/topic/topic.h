@@ -17,6 +17,7 @@
 #include <sluice/sluice.h>
 
 #include "actors/partition/partition_actor.h"
+#include "actors/topic/names.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
@@ -35,6 +36,7 @@ struct topic {
     _Atomic int32_t error;           /* sluice_code: why the count is not known */
     _Atomic uint32_t changed;        /* bumped with either; waiters wait on it */
     struct topic *next;              /* in the producer's list, set once */
+    struct topic *name_next;         /* in its bucket; under `opening` */
     struct rt_node metadata_node;    /* in metadata's lane, once */
     _Atomic uint32_t fitting_bytes;  /* batches should be no larger (topic/limit.h); 0: not known */
     _Atomic uint64_t fitting_since_ns;
@@ -42,6 +44,8 @@ struct topic {
     /* -- the topic actor -- */
     bool touched; /* in this sweep: to be notified at its end */
     struct topic *touched_next;
+    bool written; /* since the last flush began: the next one has a token for it */
+    struct topic *written_next;
     struct run token; /* of the flush being served */
 };
 
@@ -54,6 +58,7 @@ struct topic_actor {
     _Atomic(struct topic *) topics; /* newest first; push under `opening` */
     _Atomic uint32_t topic_count;
     _Atomic uint32_t opening; /* 0/1: an application thread is in sluice_topic_open */
+    struct topic_names names; /* under `opening` */
     _Atomic uint32_t tokens;  /* flush tokens that partition actors still have */
     bool flush_serving;
     uint32_t flush_wanted; /* the ticket being served */
@@ -61,6 +66,7 @@ struct topic_actor {
     uint64_t swept_ns;
     uint64_t gather_until_ns;
     struct topic *touched;
+    struct topic *written;
     struct run *free_runs;          /* topic actor's own */
     struct rt_lane_unbounded spent; /* struct run.node, given back by partition actors */
     size_t runs_made;

@@ -216,7 +216,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_topic *sluice_topic_open(sluice_producer *pr
                                                              const sluice_topic_options *options,
                                                              sluice_error *error);
 /* Gives one count back; records on their way are not touched. What is known of the topic stays
- * until the producer is freed. NULL is allowed. */
+ * until the producer is freed, because its order and sequences go on when it is opened again: less
+ * than 2 KiB, and half a KiB for each further partition that was written to. NULL is allowed. */
 SLUICE_API void sluice_topic_close(sluice_topic *topic);
 SLUICE_API const char *sluice_topic_name(const sluice_topic *topic);
 /* The number of partitions, waiting up to `timeout_ms` for a broker to tell it.
