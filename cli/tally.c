@@ -73,7 +73,7 @@ void tally_add(struct tally *sum, const struct tally *other) {
 }
 
 bool tally_passes(const struct tally *tally, sluice_code code) {
-    return code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING ||
+    return code == SLUICE_FULL || code == SLUICE_PARTITION_FULL || code == SLUICE_REPORTS_WAITING ||
            (code == SLUICE_NO_MEMORY && tally_open(tally) > 0);
 }
 

@@ -356,15 +356,14 @@ void batch_unpin(struct batch *batch) {
         chunks_release(producer, batch->packed);
     }
     chunks_release(producer, batch->first);
-    rt_budget_give(&producer->budget, batch->charge - report_charge(batch));
-    news_tell(producer); /* for those who wait for room and for reports at once */
+    share_drop(producer, &batch->partition->share, batch->charge);
+    room_give(producer, batch->charge - report_charge(batch));
     batch_unlive(batch);
 }
 
 void batch_reported(struct batch *batch) {
     struct producer *producer = producer_of(batch);
-    rt_budget_give(&producer->budget, report_charge(batch));
-    news_tell(producer);
+    room_give(producer, report_charge(batch));
     batch_unlive(batch);
 }
 

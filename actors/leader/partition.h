@@ -9,6 +9,7 @@
 #define ACTORS_LEADER_PARTITION_H
 
 #include "actors/batch/batch.h"
+#include "actors/share/share.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
@@ -49,6 +50,7 @@ struct partition {
     uint32_t size_hint;        /* how large the last batch became */
     _Atomic uintptr_t writing; /* the open batch: see leader/writing.h */
     uint64_t next_index;       /* of the next batch made */
+    struct share_member share; /* of memory: what its batches hold, and whose */
 
     /* -- lanes of the leader actor -- */
     struct rt_lane_unbounded arrivals; /* batches: fresh, or back from retry */

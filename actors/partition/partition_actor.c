@@ -14,12 +14,19 @@ struct partition *partition_get(struct partition_actor *actor, int32_t index) {
     struct partition **place = index < 0 ? &actor->nowhere : &actor->partitions[index];
     if (*place == NULL) {
         *place = leader_create(actor->topic, index);
+        if (*place != NULL && index >= 0) {
+            share_enter(actor->topic->producer, &(*place)->share,
+                        share_map_get(actor->topic, index));
+        }
     }
     return *place;
 }
 
 static bool table_grow(struct partition_actor *self, int32_t size) {
     struct rt_world *world = self->topic->producer->world;
+    if (!share_map_grow(self->topic, size)) {
+        return false;
+    }
     size_t bytes = (size_t)size * sizeof *self->partitions;
     struct partition **table = rt_acquire(world, bytes);
     if (table == NULL) {
@@ -34,6 +41,19 @@ static bool table_grow(struct partition_actor *self, int32_t size) {
     self->partitions = table;
     self->table_size = size;
     return true;
+}
+
+/* Each partition belongs to the share of its leading broker. */
+static void learn_shares(struct partition_actor *self, const struct snapshot_topic *entry) {
+    struct producer *producer = self->topic->producer;
+    for (int32_t i = 0; i < entry->partition_count; i++) {
+        uint16_t group = share_group_of(entry->partitions[i].leader);
+        share_map_set(self->topic, i, group);
+        if (self->partitions[i] != NULL) {
+            share_move(producer, &self->partitions[i]->share, group);
+        }
+    }
+    share_maps_changed(producer);
 }
 
 /* The snapshot's entry of this topic has changed. */
@@ -53,6 +73,7 @@ static void learn(struct partition_actor *self) {
         self->partition_count = entry->partition_count;
         memcpy(self->topic_id, entry->id, sizeof self->topic_id);
     }
+    learn_shares(self, entry);
     int32_t count = self->partition_count > 0 ? self->partition_count : -1;
     atomic_store_explicit(&topic->error, count > 0 ? SLUICE_OK : entry->error,
                           memory_order_relaxed);
@@ -191,6 +212,7 @@ void partition_actor_free(struct partition_actor *actor) {
     for (int32_t i = 0; i < actor->table_size; i++) {
         rt_release(world, actor->partitions[i], sizeof(struct partition));
     }
+    share_map_free(actor->topic);
     rt_release(world, actor->partitions, (size_t)actor->table_size * sizeof *actor->partitions);
     rt_release(world, actor->nowhere, sizeof(struct partition));
 }

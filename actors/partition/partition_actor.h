@@ -32,7 +32,8 @@ struct run {
     enum run_kind kind;
     struct input_chunk *chunk; /* one reference is the run's */
     uint32_t from, to;
-    uint64_t opened_ns; /* no later than its first record was produced */
+    uint64_t opened_ns;    /* no later than its first record was produced */
+    int64_t parked_charge; /* of its records, in the partition actor's */
 };
 
 /* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
@@ -49,8 +50,10 @@ struct partition_actor {
     struct rt_lane_unbounded retried;       /* struct batch.node */
     struct rt_timer timer;                  /* parked records' delivery timeout, or memory again */
     struct run *parked_first, *parked_last; /* before metadata or memory came; own copies */
-    struct run *unparked;          /* the first of them that was not copied yet; NULL: all were */
-    struct run *gathering;         /* the last one copied: those right behind it may join it */
+    struct run *unparked;  /* the first of them that was not copied yet; NULL: all were */
+    struct run *gathering; /* the last one copied: those right behind it may join it */
+    struct share_member parked_share; /* of those that wait for metadata */
+    int64_t parked_charge;
     struct partition **partitions; /* by index; NULL until first used */
     int32_t table_size;            /* never less than before */
     int32_t partition_count;       /* the topic's, as this actor knows it; at most table_size */
@@ -76,6 +79,10 @@ void partition_actor_start(struct partition_actor *actor, struct topic *topic,
 struct input_entry;
 int32_t partition_choose(struct partition_actor *actor, const struct input_entry *entry,
                          const uint8_t *body, sluice_code *error);
+/* Where the Java client's own partitioner puts a key with this hash. */
+static inline int32_t partition_of_hash(uint32_t key_hash, int32_t count) {
+    return (int32_t)((key_hash & 0x7fffffffu) % (uint32_t)count);
+}
 /* The partition itself, made when it is first needed. NULL when memory is short. */
 struct partition *partition_get(struct partition_actor *actor, int32_t index);
 /* Frees tables and partitions; every actor has gone. */

@@ -12,7 +12,8 @@ struct stretch {
     struct partition_actor *actor;
     struct partition *partition; /* NULL: none */
     struct batch *batch;
-    bool is_new; /* the leader actor has not heard of the batch */
+    int64_t counted; /* of the batch's charge, by its share of memory */
+    bool is_new;     /* the leader actor has not heard of the batch */
     uint64_t opened_ns;
     sluice_code error; /* of a stretch to nowhere */
 };
@@ -37,10 +38,19 @@ static void announce(struct stretch *stretch, bool closed) {
     stretch->is_new = false;
 }
 
+/* Before anybody else can decide the batch. */
+static void count_charge(struct stretch *stretch) {
+    struct batch *batch = stretch->batch;
+    share_add(stretch->partition->topic->producer, &stretch->partition->share,
+              batch->charge - stretch->counted);
+    stretch->counted = batch->charge;
+}
+
 /* Closes the batch: no more records fit, or nobody should wait for more. */
 static void stretch_close(struct stretch *stretch) {
     if (stretch->batch != NULL) {
         stretch->partition->size_hint = stretch->batch->raw_bytes;
+        count_charge(stretch);
         writing_close(stretch->partition);
         announce(stretch, true);
         stretch->batch = NULL;
@@ -52,6 +62,7 @@ static void stretch_end(struct stretch *stretch) {
     if (batch != NULL && (batch->urgent || stretch->partition->index < 0)) {
         stretch_close(stretch);
     } else if (batch != NULL) {
+        count_charge(stretch);
         bool open = writing_end(stretch->partition, batch);
         announce(stretch, !open);
         stretch->batch = NULL;
@@ -63,8 +74,10 @@ static bool stretch_open(struct stretch *stretch) {
     struct partition *partition = stretch->partition;
     stretch->batch = writing_begin(partition);
     if (stretch->batch != NULL) {
+        stretch->counted = stretch->batch->charge;
         return true;
     }
+    stretch->counted = 0;
     uint32_t hint = partition->size_hint;
     stretch->batch = batch_create(partition, stretch->opened_ns, hint);
     if (stretch->batch == NULL) {
@@ -166,6 +179,35 @@ static bool write_run(struct partition_actor *self, struct run *run, sluice_code
     return done;
 }
 
+/* Records that wait for metadata are held by the share of those without a leader. */
+static void parked_count(struct partition_actor *self, int64_t charge) {
+    struct producer *producer = self->topic->producer;
+    int64_t before = self->parked_charge;
+    self->parked_charge += charge;
+    if (before == 0 && charge > 0) {
+        share_enter(producer, &self->parked_share, SHARE_NO_LEADER);
+    }
+    if (charge > 0) {
+        share_add(producer, &self->parked_share, charge);
+    } else if (charge < 0) {
+        share_drop(producer, &self->parked_share, -charge);
+    }
+    if (before > 0 && self->parked_charge == 0) {
+        share_leave(producer, &self->parked_share);
+    }
+}
+
+static int64_t charge_of(const struct run *run) {
+    int64_t charge = 0;
+    for (uint32_t at = run->from; at < run->to;) {
+        const struct input_entry *entry =
+            (const struct input_entry *)(const void *)(run->chunk->data + at);
+        charge += entry->charge;
+        at += entry->size;
+    }
+    return charge;
+}
+
 static void run_finish(struct partition_actor *self, struct run *run) {
     struct topic_actor *topics = &self->topic->producer->topic_actor;
     self->parked_first = run->next;
@@ -178,6 +220,7 @@ static void run_finish(struct partition_actor *self, struct run *run) {
         topic_token_passed(topics);
         return;
     }
+    parked_count(self, -run->parked_charge);
     input_chunk_release(self->topic->producer, run->chunk);
     rt_lane_unbounded_push(&topics->spent, &run->node);
 }
@@ -200,6 +243,7 @@ static bool park_behind(struct partition_actor *self, struct run *run) {
     }
     memcpy(last->chunk->data + last->to, run->chunk->data + run->from, size);
     last->to += size;
+    last->parked_charge += run->parked_charge;
     last->next = run->next;
     self->parked_last = self->parked_last == run ? last : self->parked_last;
     input_chunk_release(producer, run->chunk);
@@ -212,7 +256,12 @@ static void park(struct partition_actor *self, struct run *run) {
     struct producer *producer = self->topic->producer;
     size_t size = run->to - run->from;
     bool follows = self->gathering != NULL && self->gathering->next == run;
-    if (run->kind != RUN_RECORDS || park_behind(self, run)) {
+    if (run->kind != RUN_RECORDS) {
+        return;
+    }
+    run->parked_charge = charge_of(run);
+    parked_count(self, run->parked_charge);
+    if (park_behind(self, run)) {
         return;
     }
     size_t wanted = sizeof *run->chunk + (follows && size < PARK_BYTES ? PARK_BYTES : size);

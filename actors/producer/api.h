@@ -24,8 +24,8 @@ static inline uint64_t deadline_after(struct producer *producer, int64_t timeout
  * Then also the size of its body. */
 sluice_code record_admit(struct producer *producer, const sluice_record *record,
                          uint64_t *body_size);
-/* The budget is spent: on records on their way, or on reports that nobody reads? */
-sluice_code why_full(struct producer *producer);
+/* There is no room: `full`, or is it held by reports that nobody reads? */
+sluice_code why_full(struct producer *producer, sluice_code full);
 
 /* The calling thread is inside a report callback. */
 static inline bool in_callback(struct producer *producer) {

@@ -69,10 +69,10 @@ sluice_code record_admit(struct producer *producer, const sluice_record *record,
     return check(producer, record, *body_size);
 }
 
-sluice_code why_full(struct producer *producer) {
+sluice_code why_full(struct producer *producer, sluice_code full) {
     uint64_t reports = atomic_load_explicit(&producer->reports.waiting, memory_order_relaxed);
     int64_t share = (int64_t)(reports * sizeof(struct slot));
-    return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : SLUICE_FULL;
+    return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : full;
 }
 
 static sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
@@ -86,10 +86,13 @@ static sluice_code produce(struct topic *topic, const sluice_record *record, boo
     if (lane == NULL) {
         return SLUICE_NO_MEMORY;
     }
+    if (share_any_full(&producer->shares) && share_refuses(topic, record)) {
+        return why_full(producer, SLUICE_PARTITION_FULL);
+    }
     int64_t charge = charge_of(body_size);
     if (!rt_budget_take(&producer->budget, &lane->credit, charge)) {
         input_notify(lane, true);
-        return why_full(producer);
+        return why_full(producer, SLUICE_FULL);
     }
     if (!input_append(lane, topic, record, (uint32_t)body_size, (uint32_t)charge, sync)) {
         rt_budget_give(&producer->budget, charge);
@@ -118,15 +121,29 @@ size_t sluice_produce_many(sluice_topic *topic, const sluice_record *records, si
 }
 
 static bool is_full(sluice_code code) {
-    return code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING;
+    return code == SLUICE_FULL || code == SLUICE_PARTITION_FULL || code == SLUICE_REPORTS_WAITING;
 }
 
 static bool has_room(const struct producer *producer, int64_t charge) {
     return producer->budget.limit - rt_budget_used(&producer->budget) >= charge;
 }
 
+/* What a caller waits for: `charge` of the budget, and that its record's share takes more. */
+struct wish {
+    struct topic *topic; /* NULL: of the budget only */
+    const sluice_record *record;
+    int64_t charge;
+    uint64_t deadline_ns;
+};
+
+static bool is_granted(const struct producer *producer, const struct wish *wish) {
+    return has_room(producer, wish->charge) &&
+           (wish->topic == NULL || !share_any_full(&producer->shares) ||
+            !share_refuses(wish->topic, wish->record));
+}
+
 /* Waits for room once: nothing lingers meanwhile, and reports are served if they hold the room. */
-static bool wait_for_room(struct producer *producer, int64_t charge, uint64_t deadline_ns) {
+static bool wait_for_room(struct producer *producer, const struct wish *wish) {
     bool serves = producer->config->report_callback != NULL && !producer->reports.actor_started;
     if (serves && report_serve(producer) > 0) {
         return true;
@@ -134,14 +151,14 @@ static bool wait_for_room(struct producer *producer, int64_t charge, uint64_t de
     atomic_fetch_add_explicit(&producer->hurry, 1, memory_order_seq_cst);
     rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
     bool in_time;
-    if (serves) {
+    if (serves || share_any_full(&producer->shares)) {
         /* room that came before we registered is not told again */
         uint32_t seen = news_register(producer);
-        in_time = report_serve(producer) > 0 || has_room(producer, charge) ||
-                  news_wait(producer, seen, deadline_ns);
+        in_time = (serves && report_serve(producer) > 0) || is_granted(producer, wish) ||
+                  news_wait(producer, seen, wish->deadline_ns);
         news_unregister(producer);
     } else {
-        in_time = rt_budget_wait(&producer->budget, charge, deadline_ns);
+        in_time = rt_budget_wait(&producer->budget, wish->charge, wish->deadline_ns);
     }
     atomic_fetch_sub_explicit(&producer->hurry, 1, memory_order_seq_cst);
     return in_time;
@@ -158,10 +175,12 @@ sluice_code sluice_produce_wait(sluice_topic *handle, const sluice_record *recor
     if (in_callback(producer)) {
         return SLUICE_IN_CALLBACK;
     }
-    uint64_t deadline_ns = deadline_after(producer, timeout_ms);
-    int64_t charge = charge_of(input_body_size(record, value_size_of(record)));
+    struct wish wish = {.topic = topic,
+                        .record = record,
+                        .charge = charge_of(input_body_size(record, value_size_of(record))),
+                        .deadline_ns = deadline_after(producer, timeout_ms)};
     while (is_full(code)) {
-        bool in_time = wait_for_room(producer, charge, deadline_ns);
+        bool in_time = wait_for_room(producer, &wish);
         code = produce(topic, record, false);
         if (is_full(code) && !in_time) {
             return SLUICE_TIMED_OUT;
@@ -175,9 +194,9 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
     if (bytes > (uint64_t)producer->config->max_request_size) {
         return SLUICE_RECORD_TOO_LARGE;
     }
-    uint64_t deadline_ns = deadline_after(producer, timeout_ms);
-    int64_t charge = charge_of(bytes + 32);
-    if (charge > producer->budget.limit) {
+    struct wish wish = {.charge = charge_of(bytes + 32),
+                        .deadline_ns = deadline_after(producer, timeout_ms)};
+    if (wish.charge > producer->budget.limit) {
         return SLUICE_RECORD_TOO_LARGE;
     }
     bool in_time = true;
@@ -190,8 +209,8 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
         if (lane == NULL) {
             return SLUICE_NO_MEMORY;
         }
-        if (rt_budget_take(&producer->budget, &lane->credit, charge)) {
-            rt_budget_give(&producer->budget, charge);
+        if (rt_budget_take(&producer->budget, &lane->credit, wish.charge)) {
+            rt_budget_give(&producer->budget, wish.charge);
             return SLUICE_OK;
         }
         if (in_callback(producer)) {
@@ -200,7 +219,7 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
         if (!in_time) {
             return SLUICE_TIMED_OUT;
         }
-        in_time = wait_for_room(producer, charge, deadline_ns);
+        in_time = wait_for_room(producer, &wish);
     }
 }
 
@@ -247,8 +266,11 @@ sluice_code sluice_produce_sync(sluice_topic *handle, const sluice_record *recor
     marked.opaque = waiter;
     sluice_code code = produce(topic, &marked, true);
     if (is_full(code)) { /* only then the record is known to be valid */
-        int64_t charge = charge_of(input_body_size(record, value_size_of(record)));
-        while (is_full(code) && wait_for_room(producer, charge, deadline_ns)) {
+        struct wish wish = {.topic = topic,
+                            .record = record,
+                            .charge = charge_of(input_body_size(record, value_size_of(record))),
+                            .deadline_ns = deadline_ns};
+        while (is_full(code) && wait_for_room(producer, &wish)) {
             code = produce(topic, &marked, true);
         }
     }

@@ -242,6 +242,7 @@ void sluice_producer_free(sluice_producer *handle) {
     sweep_deinit(&producer->topic_actor);
     topics_free(producer);
     seal_free(producer);
+    shares_deinit(&producer->shares);
     rt_budget_deinit(&producer->budget);
     input_deinit(producer);
     rt_pool_destroy(producer->pool);

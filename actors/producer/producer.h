@@ -20,6 +20,7 @@
 #include "actors/metadata/metadata.h"
 #include "actors/report/report.h"
 #include "actors/retry/retry.h"
+#include "actors/share/share.h"
 #include "actors/topic/topic.h"
 #include "runtime/budget.h"
 #include "runtime/pool.h"
@@ -48,6 +49,7 @@ struct producer {
     struct sluice_config *config; /* our own copy */
     struct rt_pool *pool;
     struct rt_budget budget;
+    struct shares shares;
 
     struct topic_actor topic_actor;
     struct retry retry;

@@ -45,16 +45,20 @@ static void entry_prepare(struct input_entry *entry, struct producer *producer,
                               : rt_wall_ms(producer->world);
 }
 
-static sluice_code reserve_chunk(struct sluice_reservation *reservation, uint64_t body_size) {
+static sluice_code reserve_chunk(struct sluice_reservation *reservation,
+                                 const sluice_record *record, uint64_t body_size) {
     struct producer *producer = reservation->producer;
     struct input_lane *lane = input_lane_of(producer);
     reservation->charge = (int64_t)body_size + INPUT_RECORD_SHARE;
     if (lane == NULL) {
         return SLUICE_NO_MEMORY;
     }
+    if (share_any_full(&producer->shares) && share_refuses(reservation->topic, record)) {
+        return why_full(producer, SLUICE_PARTITION_FULL);
+    }
     if (!rt_budget_take(&producer->budget, &lane->credit, reservation->charge)) {
         input_notify(lane, true);
-        return why_full(producer);
+        return why_full(producer, SLUICE_FULL);
     }
     reservation->chunk = chunk_create(producer, BATCH_PREFIX_ROOM + body_size);
     if (reservation->chunk == NULL) {
@@ -82,7 +86,7 @@ sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record, si
     }
     *reservation = (struct sluice_reservation){
         .producer = producer, .topic = topic, .value_size_max = value_size_max};
-    code = reserve_chunk(reservation, body_size);
+    code = reserve_chunk(reservation, record, body_size);
     if (code != SLUICE_OK) {
         reservation_free(reservation);
         return code;
@@ -118,8 +122,7 @@ void sluice_abort(sluice_reservation *reservation) {
     }
     struct producer *producer = reservation->producer;
     chunk_release(producer, reservation->chunk);
-    rt_budget_give(&producer->budget, reservation->charge);
-    news_tell(producer);
+    room_give(producer, reservation->charge);
     reservation_free(reservation);
 }
 
@@ -150,8 +153,7 @@ sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
         sluice_abort(reservation);
         return SLUICE_NO_MEMORY;
     }
-    rt_budget_give(&producer->budget, reservation->charge - charge);
-    news_tell(producer);
+    room_give(producer, reservation->charge - charge);
     reservation_free(reservation);
     input_notify(lane, false);
     return SLUICE_OK;

@@ -144,3 +144,11 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
         in_time = rt_wait(producer->world, &topic->changed, seen, deadline_ns);
     }
 }
+
+bool sluice_topic_partition_is_full(sluice_topic *handle, int32_t partition) {
+    struct topic *topic = topic_from(handle);
+    const struct shares *shares = &topic->producer->shares;
+    return share_any_full(shares) && partition >= 0 &&
+           partition < atomic_load_explicit(&topic->partition_count, memory_order_acquire) &&
+           share_is_full(shares, share_map_get(topic, partition));
+}

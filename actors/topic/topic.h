@@ -31,14 +31,16 @@ struct topic {
     uint32_t index; /* dense, in order of opening */
     uint16_t name_size;
     char name[TOPIC_NAME_BYTES_MAX + 1];
-    _Atomic uint32_t handles;        /* application's counts */
-    _Atomic int32_t partition_count; /* -1: not known yet */
-    _Atomic int32_t error;           /* sluice_code: why the count is not known */
-    _Atomic uint32_t changed;        /* bumped with either; waiters wait on it */
-    struct topic *next;              /* in the producer's list, set once */
-    struct topic *name_next;         /* in its bucket; under `opening` */
-    struct rt_node metadata_node;    /* in metadata's lane, once */
-    _Atomic uint32_t fitting_bytes;  /* batches should be no larger (topic/limit.h); 0: not known */
+    _Atomic uint32_t handles;              /* application's counts */
+    _Atomic int32_t partition_count;       /* -1: not known yet */
+    _Atomic int32_t error;                 /* sluice_code: why the count is not known */
+    _Atomic uint32_t changed;              /* bumped with either; waiters wait on it */
+    _Atomic(struct share_map *) share_map; /* of memory, by partition; NULL until they are known */
+    _Atomic uint64_t share_verdict;        /* see share/share.c */
+    struct topic *next;                    /* in the producer's list, set once */
+    struct topic *name_next;               /* in its bucket; under `opening` */
+    struct rt_node metadata_node;          /* in metadata's lane, once */
+    _Atomic uint32_t fitting_bytes; /* batches should be no larger (topic/limit.h); 0: not known */
     _Atomic uint64_t fitting_since_ns;
     struct partition_actor actor; /* the topic's own partition actor */
     /* -- the topic actor -- */

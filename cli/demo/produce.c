@@ -65,7 +65,7 @@ static bool record_produce(struct demo *demo) {
                             .headers = &header,
                             .header_count = 1};
     sluice_code code = sluice_produce(demo->topic, &record);
-    if (code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING) {
+    if (code == SLUICE_FULL || code == SLUICE_PARTITION_FULL || code == SLUICE_REPORTS_WAITING) {
         return false;
     }
     if (code != SLUICE_OK) {

@@ -225,6 +225,12 @@ SLUICE_API const char *sluice_topic_name(const sluice_topic *topic);
 SLUICE_API int32_t sluice_topic_partition_count(sluice_topic *topic, int64_t timeout_ms,
                                                 sluice_error *error);
 
+/* The broker that leads this partition has used up its share of `buffer.memory`, and records to it
+ * would be refused with SLUICE_PARTITION_FULL. A hint for callers that choose partitions: it may
+ * have changed when it is read. Any thread, O(1), never blocks; false when there is no such
+ * partition, and always while memory is not short. */
+SLUICE_API bool sluice_topic_partition_is_full(sluice_topic *topic, int32_t partition);
+
 /* ---- Producing ------------------------------------------------------------------------------- */
 
 typedef struct sluice_header {
@@ -257,7 +263,10 @@ typedef struct sluice_record {
 /* Accepts a record, or says at once why not; never blocks. Order: if one call returned before
  * another to the same partition began, on any threads, the first record is written first.
  * Errors: SLUICE_FULL (the byte budget is spent: wait for room, or read reports),
- * SLUICE_REPORTS_WAITING (it is spent on reports nobody reads), SLUICE_RECORD_TOO_LARGE
+ * SLUICE_REPORTS_WAITING (it is spent on reports nobody reads), SLUICE_PARTITION_FULL (memory is
+ * short, and the partition's broker holds its share of it: others are taken. Records without key
+ * get it only when all partitions are full, those of a topic with a partitioner of its own when
+ * any is), SLUICE_RECORD_TOO_LARGE
  * (`max.request.size`), SLUICE_INVALID_ARGUMENT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce(sluice_topic *topic,
                                                         const sluice_record *record);

@@ -68,9 +68,9 @@ static void end(struct trial *trial, struct ledger_entry *entry, sluice_code cod
     trial_say(trial, "record %d to %s/%d: %s", (int)entry->id, application_topic_name(entry->topic),
               entry->partition_wanted, sluice_code_name(code));
     trial->calls_full += code == SLUICE_FULL;
-    bool known = code == SLUICE_OK || code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING ||
-                 code == SLUICE_RECORD_TOO_LARGE || code == SLUICE_TIMED_OUT ||
-                 (code == SLUICE_CLOSED && trial->stopping) ||
+    bool known = code == SLUICE_OK || code == SLUICE_FULL || code == SLUICE_PARTITION_FULL ||
+                 code == SLUICE_REPORTS_WAITING || code == SLUICE_RECORD_TOO_LARGE ||
+                 code == SLUICE_TIMED_OUT || (code == SLUICE_CLOSED && trial->stopping) ||
                  (code == SLUICE_NO_MEMORY && plan_has(trial->plan, TROUBLE_MEMORY));
     if (!known) {
         verdict_fail(&trial->verdict, "record %d was refused: %s", (int)entry->id,

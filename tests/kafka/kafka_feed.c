@@ -108,7 +108,8 @@ static void produce_all(struct feed *feed) {
         uint32_t topic = kafka_record_topic(&feed->run, index);
         sluice_code code;
         while ((code = sluice_produce(feed->topics[topic], &made.record)) != SLUICE_OK) {
-            if (code != SLUICE_FULL && code != SLUICE_REPORTS_WAITING)
+            if (code != SLUICE_FULL && code != SLUICE_PARTITION_FULL &&
+                code != SLUICE_REPORTS_WAITING)
                 give_up("produce", sluice_code_text(code));
             take_reports(feed, 10);
         }

@@ -85,7 +85,8 @@ static void *write_records(void *context) {
             sluice_topic_open(storm->producer, names[number % TOPICS], NULL, NULL);
         cr_assert_not_null(topic);
         sluice_code code = produce(storm, topic, number);
-        while (code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING || code == SLUICE_TIMED_OUT) {
+        while (code == SLUICE_FULL || code == SLUICE_PARTITION_FULL ||
+               code == SLUICE_REPORTS_WAITING || code == SLUICE_TIMED_OUT) {
             cr_assert_eq(sluice_wait_for_room(storm->producer, 30100, TIMEOUT_MS), SLUICE_OK);
             code = produce(storm, topic, number);
         }

@@ -316,7 +316,8 @@ static void *produce_until_closed(void *context) {
     sluice_record record = {.value = &number, .value_size = sizeof number};
     sluice_code code;
     while ((code = sluice_produce(shared->topic, &record)) != SLUICE_CLOSED) {
-        cr_assert(code == SLUICE_OK || code == SLUICE_FULL || code == SLUICE_REPORTS_WAITING);
+        cr_assert(code == SLUICE_OK || code == SLUICE_FULL || code == SLUICE_PARTITION_FULL ||
+                  code == SLUICE_REPORTS_WAITING);
         if (code == SLUICE_OK) {
             atomic_fetch_add(&shared->others, 1);
         }
