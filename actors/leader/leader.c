@@ -7,6 +7,7 @@
 #include "actors/leader/lend.h"
 #include "actors/leader/settle.h"
 #include "actors/leader/writing.h"
+#include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
 
@@ -126,9 +127,8 @@ static void pass_full(struct partition *partition) {
 
 /* Gives up on what has arrived so far. What is only waiting comes home when what was sent has been
  * answered; if that is given up as well, it comes at once. */
-static void purge(struct partition *partition) {
-    uint32_t what = atomic_load_explicit(&producer_of(partition)->purge_what, memory_order_acquire);
-    partition->purging = true;
+static void purge(struct partition *partition, uint32_t what) {
+    partition->purging |= (uint8_t)what;
     partition->purge_below = partition->arrived_below;
     writing_end_batch(partition);
     if (partition->away > 0) {
@@ -154,8 +154,9 @@ static void handle_marks(struct partition *partition, uint32_t marks) {
     if ((marks & RT_MARK(LEADER_MARK_FULL)) != 0) {
         pass_full(partition);
     }
-    if ((marks & RT_MARK(LEADER_MARK_PURGE)) != 0) {
-        purge(partition);
+    uint32_t what = purge_of_marks(LEADER_MARK_PURGE_UNSENT, marks);
+    if (what != 0) {
+        purge(partition, what);
     }
     if ((marks & RT_MARK(LEADER_MARK_CLOSE)) != 0) {
         partition->closing = true;
@@ -174,14 +175,16 @@ static enum rt_verdict leader_run(struct rt_actor *actor, struct rt_turn *turn, 
     bool more = take_returns(partition, turn);
     more = take_arrivals(partition, turn) || more;
     handle_marks(partition, marks);
-    if ((marks & RT_MARK(LEADER_MARK_PURGE)) != 0 && more) {
-        rt_mark(actor, RT_MARK(LEADER_MARK_PURGE)); /* for what has not been taken yet */
+    uint32_t what = purge_of_marks(LEADER_MARK_PURGE_UNSENT, marks);
+    if (what != 0 && more) { /* for what has not been taken yet */
+        rt_mark(actor, purge_marks(LEADER_MARK_PURGE_UNSENT, what));
     }
-    if (partition->purging && is_home(partition) && partition->away == 0 && !more) {
-        partition->purging = settle_purge(partition);
+    if (partition->purging != 0 && is_home(partition) && partition->away == 0 && !more &&
+        !settle_purge(partition)) {
+        partition->purging = 0;
     }
     check_timer(partition, turn->now_ns);
-    if (partition->state == LEADER_HOME && !partition->purging) {
+    if (partition->state == LEADER_HOME && partition->purging == 0) {
         lend(partition, turn->now_ns);
     }
     if (partition->closing && is_home(partition) && !more) {

@@ -31,7 +31,8 @@ enum {
     LEADER_MARK_IDENTITY,
     LEADER_MARK_TIMER,
     LEADER_MARK_FULL,
-    LEADER_MARK_PURGE,
+    LEADER_MARK_PURGE_UNSENT, /* and the next: see producer/flush.h */
+    LEADER_MARK_PURGE_SENT,
     LEADER_MARK_CLOSE
 };
 
@@ -68,7 +69,7 @@ struct partition {
 
     /* -- the leader actor -- */
     bool closing;
-    bool purging;
+    uint8_t purging; /* SLUICE_PURGE_… not carried out yet */
     enum leader_state state;
     uint32_t away;                /* batches with the retry actor */
     _Atomic uint32_t full_posted; /* set by the leader actor, cleared by the aggregator */

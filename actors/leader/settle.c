@@ -106,7 +106,7 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
         }
         if (reason != SLUICE_OK) {
             give_up(partition, batch, reason);
-        } else if (batch->tried && !partition->purging) {
+        } else if (batch->tried && partition->purging == 0) {
             batch->tried = false;
             send_away(partition, batch, now_ns);
         } else {
@@ -168,10 +168,10 @@ void settle_refuse(struct partition *partition, sluice_code error) {
 static sluice_code purge_reason(const struct batch *batch, uint64_t now_ns) {
     (void)now_ns;
     struct producer *producer = producer_of(batch->partition);
-    uint32_t what = atomic_load_explicit(&producer->purge_what, memory_order_acquire);
     uint32_t asked = batch->standing == BATCH_UNSURE ? SLUICE_PURGE_SENT : SLUICE_PURGE_UNSENT;
     int32_t error = atomic_load_explicit(&producer->purge_error, memory_order_relaxed);
-    bool meant = (what & asked) != 0 && batch->index < batch->partition->purge_below;
+    const struct partition *partition = batch->partition;
+    bool meant = (partition->purging & asked) != 0 && batch->index < partition->purge_below;
     return meant ? (sluice_code)error : SLUICE_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "actors/input/input.h"
 #include "actors/leader/leader.h"
 #include "actors/partition/write.h"
+#include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
 
@@ -150,10 +151,7 @@ static void arm(struct partition_actor *self, struct rt_turn *turn) {
 static void refuse_purged(struct partition_actor *self) {
     struct producer *producer = self->topic->producer;
     int32_t error = atomic_load_explicit(&producer->purge_error, memory_order_relaxed);
-    uint32_t what = atomic_load_explicit(&producer->purge_what, memory_order_acquire);
-    if ((what & SLUICE_PURGE_UNSENT) != 0) {
-        write_refuse_all(self, (sluice_code)error);
-    }
+    write_refuse_all(self, (sluice_code)error);
 }
 
 static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
@@ -165,9 +163,10 @@ static enum rt_verdict partition_run(struct rt_actor *actor, struct rt_turn *tur
     }
     bool more = pass_retried(self, turn);
     more = take_fresh(self, turn) || more;
-    if ((marks & RT_MARK(PARTITION_MARK_PURGE)) != 0) {
-        self->purging = true;
-        each_partition(self, RT_MARK(LEADER_MARK_PURGE));
+    uint32_t purge = purge_of_marks(PARTITION_MARK_PURGE_UNSENT, marks);
+    if (purge != 0) {
+        self->purging = self->purging || (purge & SLUICE_PURGE_UNSENT) != 0;
+        each_partition(self, purge_marks(LEADER_MARK_PURGE_UNSENT, purge));
     }
     if (self->purging) {
         refuse_purged(self);

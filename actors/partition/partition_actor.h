@@ -69,7 +69,8 @@ struct partition_actor {
 enum {
     PARTITION_MARK_METADATA = 0,
     PARTITION_MARK_TIMER,
-    PARTITION_MARK_PURGE,
+    PARTITION_MARK_PURGE_UNSENT, /* and the next: see producer/flush.h */
+    PARTITION_MARK_PURGE_SENT,
     PARTITION_MARK_CLOSE
 };
 

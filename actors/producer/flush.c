@@ -112,8 +112,7 @@ static bool all_decided(struct producer *producer, uint32_t unused) {
 
 void purge_begin(struct producer *producer, uint32_t what, sluice_code error) {
     atomic_store_explicit(&producer->purge_error, error, memory_order_relaxed);
-    atomic_store_explicit(&producer->purge_what, what, memory_order_release);
-    rt_mark(&producer->topic_actor.actor, RT_MARK(TOPIC_MARK_PURGE));
+    rt_mark(&producer->topic_actor.actor, purge_marks(TOPIC_MARK_PURGE_UNSENT, what));
     rt_mark(&producer->retry.actor, RT_MARK(RETRY_MARK_PURGE));
 }
 

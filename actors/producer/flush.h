@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <sluice/error.h>
+#include <sluice/sluice.h>
+
+#include "runtime/actor.h"
 
 struct producer;
 
@@ -29,6 +31,14 @@ void flush_passed(struct producer *producer, uint32_t ticket);
 /* Ticket and wait, for flush and close; serves the report callback meanwhile. False at the
  * deadline. Application threads. */
 bool flush_wait(struct producer *producer, uint64_t deadline_ns);
+/* A purge travels from actor to actor as two marks beside each other: `first` for
+ * SLUICE_PURGE_UNSENT, the next one for SLUICE_PURGE_SENT. So a second one adds to the first. */
+static inline uint32_t purge_marks(uint32_t first, uint32_t what) {
+    return RT_MARK(first) * what;
+}
+static inline uint32_t purge_of_marks(uint32_t first, uint32_t marks) {
+    return marks / RT_MARK(first) & (SLUICE_PURGE_UNSENT | SLUICE_PURGE_SENT);
+}
 /* Gives up on what was accepted so far: SLUICE_PURGE_…; `error` goes into the reports. */
 void purge_begin(struct producer *producer, uint32_t what, sluice_code error);
 /* For close: gives up on everything and waits until all of it is decided, which needs no broker

@@ -71,8 +71,7 @@ struct producer {
     _Atomic uint32_t listeners;
     _Atomic uint32_t flush_wanted, flush_passed; /* tickets */
     _Atomic uint32_t flush_target; /* of the last ticket passed: epochs before it must be empty */
-    _Atomic uint32_t purge_what;
-    _Atomic int32_t purge_error; /* a sluice_code */
+    _Atomic int32_t purge_error;   /* a sluice_code */
 
     _Atomic int64_t actors_left;  /* started by us and not gone */
     _Atomic uint32_t gone_word;   /* bumped by each that goes */

@@ -133,10 +133,11 @@ static enum rt_verdict topic_run(struct rt_actor *actor, struct rt_turn *turn, u
     if (swept != SWEEP_MORE && swept != SWEEP_NO_MEMORY) {
         flush_begin(self, wanted);
     }
-    if ((marks & RT_MARK(TOPIC_MARK_PURGE)) != 0 && swept == SWEEP_MORE) {
-        rt_mark(actor, RT_MARK(TOPIC_MARK_PURGE));
-    } else if ((marks & RT_MARK(TOPIC_MARK_PURGE)) != 0) {
-        mark_partition_actors(self, RT_MARK(PARTITION_MARK_PURGE));
+    uint32_t purge = purge_of_marks(TOPIC_MARK_PURGE_UNSENT, marks);
+    if (purge != 0 && swept == SWEEP_MORE) {
+        rt_mark(actor, purge_marks(TOPIC_MARK_PURGE_UNSENT, purge));
+    } else if (purge != 0) {
+        mark_partition_actors(self, purge_marks(PARTITION_MARK_PURGE_UNSENT, purge));
     }
     if ((marks & RT_MARK(TOPIC_MARK_CLOSE)) != 0) {
         mark_partition_actors(self, RT_MARK(PARTITION_MARK_CLOSE));

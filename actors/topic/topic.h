@@ -77,7 +77,8 @@ struct topic_actor {
 enum {
     TOPIC_MARK_GATHER = 0,
     TOPIC_MARK_FLUSH,
-    TOPIC_MARK_PURGE,
+    TOPIC_MARK_PURGE_UNSENT, /* and the next: see producer/flush.h */
+    TOPIC_MARK_PURGE_SENT,
     TOPIC_MARK_CLOSE,
     TOPIC_MARK_TOKENS
 };

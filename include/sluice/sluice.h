@@ -161,8 +161,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_flush(sluice_producer *producer,
 enum { SLUICE_PURGE_UNSENT = 1, SLUICE_PURGE_SENT = 2 };
 /* Gives up on records accepted before this call: those never sent become not persisted, and with
  * SLUICE_PURGE_SENT those sent and not answered become unknown. Both with SLUICE_PURGED. What
- * is produced while this is carried out may be given up, too, and a second call before the first is
- * carried out replaces it. Does not wait: the reports follow.
+ * is produced while this is carried out may be given up, too. A second call adds to the first.
+ * Does not wait: the reports follow.
  * Errors: SLUICE_INVALID_ARGUMENT. */
 SLUICE_API sluice_code sluice_purge(sluice_producer *producer, unsigned what);
 
