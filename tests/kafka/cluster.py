@@ -5,6 +5,7 @@ import subprocess
 
 import kafka_jars
 from processes import Failure, free_ports, wait_until
+from proxy import Proxy
 
 # Small and quick on two cores. Nothing is deleted by age: the records of the tests carry old
 # timestamps on purpose.
@@ -12,11 +13,11 @@ SETTINGS = '''
 process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{more_advertised}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,CLIENT:PLAINTEXT
 log.dirs={folder}/data-{node}
 default.replication.factor={replicas}
 min.insync.replicas={replicas_min}
@@ -39,23 +40,33 @@ START_ATTEMPTS_MAX = 3
 
 class Cluster:
     """start() it, then use `bootstrap`. Node ids count from 1. kill() is kill -9; restart() comes
-    back on the same ports and data; settings are extra lines for server.properties."""
+    back on the same ports and data; settings are extra lines for server.properties.
 
-    def __init__(self, scratch, version, nodes=1, settings=''):
+    With `proxied` each broker has one more listener, which sends its clients through a proxy:
+    `proxies` by node, `proxied_bootstrap`. Brokers among themselves, and `bootstrap`, go straight.
+    """
+
+    def __init__(self, scratch, version, nodes=1, settings='', proxied=False):
         self.scratch = scratch
         self.version = version
         self.node_ids = range(1, nodes + 1)
         self.settings = settings
         self.processes = {}
+        self.proxies = {node: Proxy() for node in self.node_ids} if proxied else {}
 
     @property
     def bootstrap(self):
         return ','.join(f'127.0.0.1:{self.ports[node][0]}' for node in self.node_ids)
 
+    @property
+    def proxied_bootstrap(self):
+        return ','.join(f'127.0.0.1:{proxy.port}' for proxy in self.proxies.values())
+
     def start(self):
         for attempt in range(1, START_ATTEMPTS_MAX + 1):
-            numbers = iter(free_ports(2 * len(self.node_ids)))
-            self.ports = {node: (next(numbers), next(numbers)) for node in self.node_ids}
+            numbers = iter(free_ports(3 * len(self.node_ids)))
+            self.ports = {node: (next(numbers), next(numbers), next(numbers))
+                          for node in self.node_ids}
             self.format()
             for node in self.node_ids:
                 self.launch(node)
@@ -73,9 +84,15 @@ class Cluster:
         voters = ','.join(f'{node}@127.0.0.1:{self.ports[node][1]}' for node in self.node_ids)
         replicas = min(3, len(self.node_ids))
         for node in self.node_ids:
-            port, controller_port = self.ports[node]
+            port, controller_port, client_port = self.ports[node]
+            more_listeners = more_advertised = ''
+            if self.proxies:
+                self.proxies[node].target_port = client_port
+                more_listeners = f',CLIENT://127.0.0.1:{client_port}'
+                more_advertised = f',CLIENT://127.0.0.1:{self.proxies[node].port}'
             self.properties(node).write_text(SETTINGS.format(
                 node=node, voters=voters, port=port, controller_port=controller_port,
+                more_listeners=more_listeners, more_advertised=more_advertised,
                 folder=self.scratch.folder, replicas=replicas,
                 replicas_min=max(1, replicas - 1)) + self.settings)
             self.scratch.run(self.java(
@@ -108,8 +125,16 @@ class Cluster:
         self.scratch.kill(self.processes[node])
 
     def restart(self, node=1):
-        """Starts a killed node on its data; does not wait."""
+        """Starts a node that has ended on its data; does not wait."""
         self.launch(node)
+
+    def end(self, node=1):
+        """A graceful end, as SIGTERM asks for, to the last byte."""
+        process = self.processes[node]
+        process.terminate()
+        wait_until(lambda: process.poll() is not None, f'node {node} to end by SIGTERM', 120,
+                   seen=lambda: self.scratch.tail(self.log(node)))
+        self.scratch.kill(process)
 
     def stop(self):
         for process in self.processes.values():

@@ -9,6 +9,7 @@
 """
 import os
 import pathlib
+import queue
 import random
 import shutil
 import signal
@@ -16,7 +17,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+
+# Only what hangs comes near it: no test may depend on the speed of the machine.
+LIMIT_S = 300
 
 # Reads until the test is gone (nobody ever writes), then cleans up after it. Children that are
 # still dying may write into the folder once more, hence the loop.
@@ -43,9 +48,9 @@ def end_by_exception_on_signals():
         signal.signal(number, leave)
 
 
-def free_ports(count):
-    """Ports nobody listens on, below the range from which the kernel takes ports for outgoing
-    connections: so nobody gets one by chance while its broker is down."""
+def bound_sockets(count):
+    """Sockets on ports below the range from which the kernel takes ports for outgoing connections:
+    so nobody gets one by chance while its broker is down."""
     held = []
     while len(held) < count:
         one = socket.socket()
@@ -55,13 +60,19 @@ def free_ports(count):
             held.append(one)
         except OSError:
             one.close()
+    return held
+
+
+def free_ports(count):
+    """Ports nobody listens on."""
+    held = bound_sockets(count)
     ports = [one.getsockname()[1] for one in held]
     for one in held:
         one.close()
     return ports
 
 
-def wait_until(condition, what, timeout_s=60, alive=None, seen=lambda: 'nothing'):
+def wait_until(condition, what, timeout_s=LIMIT_S, alive=None, seen=lambda: 'nothing'):
     """Polls until condition() is true. `alive` lists processes that must not end meanwhile."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -75,6 +86,46 @@ def wait_until(condition, what, timeout_s=60, alive=None, seen=lambda: 'nothing'
         if time.monotonic() > deadline:
             raise Failure(f'expected {what} within {timeout_s} s; seen {seen()}')
         time.sleep(0.05)
+
+
+class Talk:
+    """A process of a Scratch that is told lines and answers with lines."""
+
+    def __init__(self, scratch, command, log):
+        self.scratch = scratch
+        self.log = log
+        self.process = scratch.start(command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     text=True, bufsize=1)
+        self.lines = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip('\n'))
+        self.lines.put(None)
+
+    def tell(self, line):
+        try:
+            self.process.stdin.write(line + '\n')
+        except OSError:
+            raise Failure(f'expected {self.log} to take "{line}"; seen: it has ended\n'
+                          + self.scratch.tail(self.log)) from None
+
+    def hear(self, wanted, timeout_s=LIMIT_S):
+        """The lines up to the first for which wanted(line) is true; that one is the last."""
+        heard = []
+        deadline = time.monotonic() + timeout_s
+        while not heard or not wanted(heard[-1]):
+            try:
+                line = self.lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise Failure(f'expected an answer from {shown(self.process.args)} within '
+                              f'{timeout_s} s; seen {heard[-5:]}, status {self.process.poll()}\n'
+                              + self.scratch.tail(self.log))
+            heard.append(line)
+        return heard
 
 
 class Scratch:
@@ -115,7 +166,7 @@ class Scratch:
             process.wait()
         (self.folder / f'{process.pid}.pid').unlink(missing_ok=True)
 
-    def run(self, command, timeout_s=120, status=0, **options):
+    def run(self, command, timeout_s=LIMIT_S, status=0, **options):
         """Runs a command to its end and returns its standard output as bytes."""
         name = pathlib.Path(str(command[0])).name + '.err'
         process = self.start(command, name, stdout=subprocess.PIPE, **options)

@@ -29,6 +29,10 @@ class Setting:
     # producer.id.expiration.ms (a day) by its own timestamp, and then takes a batch twice.
     first_ms: int = int(time.time() * 1000) - 600_000
 
+    def program(self, name):
+        """A program that is built beside kafka_feed."""
+        return self.feed.with_name(name)
+
     def java(self, main_class, *arguments, **options):
         command = java_command(self.version, main_class, *arguments)
         return self.scratch.run(command, **options).decode()
