@@ -206,7 +206,8 @@ void ticket_stop(struct flusher *self, struct partition *partition) {
 
 void ticket_stop_hard(struct flusher *self, struct partition *partition) {
     ticket_stop(self, partition);
-    for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
+    struct batch *batch = partition->lent.first;
+    for (; batch != partition->next_unsent; batch = batch->next) {
         if (batch->in_flight) {
             batch->in_flight = false;
             batch->standing = BATCH_UNSURE;

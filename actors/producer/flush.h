@@ -41,6 +41,9 @@ static inline uint32_t purge_of_marks(uint32_t first, uint32_t marks) {
 }
 /* Gives up on what was accepted so far: SLUICE_PURGE_…; `error` goes into the reports. */
 void purge_begin(struct producer *producer, uint32_t what, sluice_code error);
+/* As flush_wait, for close: gives up so long before the deadline as deciding what is left takes,
+ * a microsecond for each batch, at most half-way. */
+bool flush_before(struct producer *producer, uint64_t deadline_ns);
 /* For close: gives up on everything and waits until all of it is decided, which needs no broker
  * and no time. */
 void purge_all(struct producer *producer);

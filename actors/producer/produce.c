@@ -156,7 +156,6 @@ static bool wait_for_room(struct producer *producer, const struct wish *wish) {
         uint32_t seen = news_register(producer);
         in_time = (serves && report_serve(producer) > 0) || is_granted(producer, wish) ||
                   news_wait(producer, seen, wish->deadline_ns);
-        news_unregister(producer);
     } else {
         in_time = rt_budget_wait(&producer->budget, wish->charge, wish->deadline_ns);
     }
@@ -234,7 +233,6 @@ static sluice_code await(struct producer *producer, struct sync_waiter *waiter,
         if (!done && in_time) {
             in_time = news_wait(producer, seen, deadline_ns);
         }
-        news_unregister(producer);
         uint32_t state = SYNC_WAITING;
         if (done || (!in_time && !atomic_compare_exchange_strong_explicit(
                                      &waiter->state, &state, SYNC_GONE, memory_order_acq_rel,

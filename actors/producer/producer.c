@@ -187,7 +187,7 @@ sluice_code sluice_producer_close(sluice_producer *handle, int64_t timeout_ms) {
         }
         return state == CLOSE_DONE ? producer->close_result : SLUICE_TIMED_OUT;
     }
-    bool done = flush_wait(producer, deadline_ns);
+    bool done = flush_before(producer, deadline_ns);
     if (!done) {
         purge_all(producer);
     }

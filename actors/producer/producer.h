@@ -67,9 +67,10 @@ struct producer {
     _Atomic uint32_t hurry;       /* callers that wait: nothing lingers while it is not 0 */
     _Atomic uint32_t flush_epoch; /* batches opened now belong to it */
     _Atomic int64_t undecided[FLUSH_EPOCHS]; /* batches by flush epoch, not decided yet */
-    _Atomic uint32_t news; /* bumped for application threads that wait (report/report.h) */
-    _Atomic uint32_t listeners;
-    _Atomic uint32_t flush_wanted, flush_passed; /* tickets */
+    _Atomic uint32_t news;      /* bumped for application threads that wait (report/report.h) */
+    _Atomic uint32_t listening; /* 1: somebody may wait, and was not told yet */
+    _Atomic uint32_t milestone, milestone_waiters; /* see producer/flush.c */
+    _Atomic uint32_t flush_wanted, flush_passed;   /* tickets */
     _Atomic uint32_t flush_target; /* of the last ticket passed: epochs before it must be empty */
     _Atomic int32_t purge_error;   /* a sluice_code */
 

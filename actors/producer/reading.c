@@ -18,7 +18,6 @@ size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capac
         uint32_t seen = news_register(producer);
         count = report_take(producer, reports, capacity);
         in_time = count > 0 || news_wait(producer, seen, deadline_ns);
-        news_unregister(producer);
     }
     return count > 0 ? count : report_take(producer, reports, capacity);
 }
@@ -36,7 +35,6 @@ size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
         uint32_t seen = news_register(producer);
         count = report_serve(producer);
         in_time = count > 0 || news_wait(producer, seen, deadline_ns);
-        news_unregister(producer);
     }
     return count > 0 ? count : report_serve(producer);
 }

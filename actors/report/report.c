@@ -10,13 +10,12 @@
 /* -- news -- */
 
 uint32_t news_register(struct producer *producer) {
-    /* seq_cst: pairs with news_tell, which publishes first and then looks for listeners */
-    atomic_fetch_add_explicit(&producer->listeners, 1, memory_order_seq_cst);
-    return atomic_load_explicit(&producer->news, memory_order_seq_cst);
-}
-
-void news_unregister(struct producer *producer) {
-    atomic_fetch_sub_explicit(&producer->listeners, 1, memory_order_relaxed);
+    /* The word first: who clears the flag that we set changes the word after that. */
+    uint32_t seen = atomic_load_explicit(&producer->news, memory_order_seq_cst);
+    atomic_store_explicit(&producer->listening, 1, memory_order_seq_cst);
+    /* pairs with the fence in news_tell: it finds the flag, or our caller finds what it tells of */
+    atomic_thread_fence(memory_order_seq_cst);
+    return seen;
 }
 
 bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns) {
@@ -25,7 +24,8 @@ bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns) {
 
 void news_tell(struct producer *producer) {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&producer->listeners, memory_order_seq_cst) != 0) {
+    if (atomic_load_explicit(&producer->listening, memory_order_seq_cst) != 0 &&
+        atomic_exchange_explicit(&producer->listening, 0, memory_order_seq_cst) != 0) {
         atomic_fetch_add_explicit(&producer->news, 1, memory_order_seq_cst);
         rt_wake(producer->world, &producer->news);
     }

@@ -51,9 +51,10 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
 /* Serves the callback with what is there now; returns how many. */
 size_t report_serve(struct producer *producer);
 
-/* The word that application threads wait on: news of any kind. Register, look, then wait. */
+/* The word that application threads wait on: news of any kind. Register, look, then wait, and begin
+ * again: who is told has to register anew, so that a stream of news costs one wake-up for each look
+ * and not one for each piece. */
 uint32_t news_register(struct producer *producer);
-void news_unregister(struct producer *producer);
 bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
 void news_tell(struct producer *producer);
 /* Gives bytes back to the budget, and tells those who wait for room and for reports at once. */
