@@ -152,8 +152,9 @@ uint32_t link_outstanding(const struct link *link);
  * that a byte of it may have left. */
 struct link_request *link_next(struct link *link, struct kafka_reader *answer);
 
-/* READY only: what the broker said is of no use to the owner. Ends the connection with `code`;
- * `what` goes into last_text. Everything outstanding fails. */
+/* What the broker said is of no use to the owner. Ends the connection with `code`; `what` goes into
+ * last_text. Everything outstanding fails. An answer may be taken after its connection has failed
+ * by itself, by what came behind it: then this only tells the better reason. */
 void link_refuse(struct link *link, struct rt_turn *turn, sluice_code code, const char *what);
 
 #endif

@@ -99,8 +99,11 @@ void link_fail(struct link *link, struct rt_turn *turn, sluice_code code, const 
 }
 
 void link_refuse(struct link *link, struct rt_turn *turn, sluice_code code, const char *what) {
-    RT_ASSERT(link->state == LINK_READY);
-    link_fail(link, turn, code, "%s", what);
+    if (link->state == LINK_READY) {
+        link_fail(link, turn, code, "%s", what);
+    } else if (link->state == LINK_BACKOFF) {
+        link_note(link, code, "%s", what);
+    }
 }
 
 void link_close(struct link *link) {

@@ -73,8 +73,8 @@ static void api_versions_read(struct kafka_reader *body, int16_t version, int32_
     }
     if (writer != NULL) {
         kafka_api_versions_response_encode(writer, unsupported ? 0 : version, correlation_id,
-                                           response.error_code,
-                                           ranges, count, response.throttle_time_ms);
+                                           response.error_code, ranges, count,
+                                           response.throttle_time_ms);
     }
     free(ranges);
 }
@@ -169,8 +169,9 @@ static void metadata_read(struct kafka_reader *body, int16_t version, int32_t co
     tell_text(told, response.cluster_id);
     tell_number(told, response.controller_id);
     tell_number(told, response.error_code);
-    size_t frame_at =
-        writer == NULL ? 0 : kafka_metadata_response_begin(writer, version, correlation_id, &answer);
+    size_t frame_at = writer == NULL
+                          ? 0
+                          : kafka_metadata_response_begin(writer, version, correlation_id, &answer);
     metadata_topics_read(&response, version, told, writer);
     if (writer != NULL) {
         kafka_metadata_response_end(writer, version, frame_at, &answer);

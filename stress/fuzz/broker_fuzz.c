@@ -115,8 +115,8 @@ static void batches_repair(uint8_t *frame, size_t size) {
 }
 
 static bool answer_is_known(int16_t api_key) {
-    return api_key == KAFKA_PRODUCE || api_key == KAFKA_METADATA ||
-           api_key == KAFKA_API_VERSIONS || api_key == KAFKA_INIT_PRODUCER_ID;
+    return api_key == KAFKA_PRODUCE || api_key == KAFKA_METADATA || api_key == KAFKA_API_VERSIONS ||
+           api_key == KAFKA_INIT_PRODUCER_ID;
 }
 
 static void answer_check(const struct cluster *cluster, const struct broker_request *asked) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Options as text. Input: lines of name=value. A line that begins with a byte of 128 or more says by
- * its second byte which of all known names it is about, and goes on with the value.
+ * Options as text. Input: lines of name=value. A line that begins with a byte of 128 or more says
+ * by its second byte which of all known names it is about, and goes on with the value.
  *
  * Checked: what was set reads back, and can be set again as it reads, with the same result; a value
  * that was refused changes nothing and is told in one line; resolve says yes to what check says yes
@@ -97,8 +97,8 @@ static void whole_check(sluice_config *config) {
     }
 }
 
-/* `unknown`: whether a name that does not exist was tried before. Looking for the nearest known name
- * takes long, so once is enough. */
+/* `unknown`: whether a name that does not exist was tried before. Looking for the nearest known
+ * name takes long, so once is enough. */
 static void line_take(sluice_config *config, const char *line, bool *unknown) {
     const char *equals = strchr(line, '=');
     bool chosen = (uint8_t)line[0] >= 128 && line[1] != '\0';
@@ -106,7 +106,8 @@ static void line_take(sluice_config *config, const char *line, bool *unknown) {
         return;
     }
     /* In memory of just their sizes. */
-    char *name = chosen ? strdup(name_at((uint8_t)line[1])) : strndup(line, (size_t)(equals - line));
+    char *name =
+        chosen ? strdup(name_at((uint8_t)line[1])) : strndup(line, (size_t)(equals - line));
     char *value = strdup(chosen ? line + 2 : equals + 1);
     if (sluice_option_find(name).option != NULL) {
         option_set(config, name, value);

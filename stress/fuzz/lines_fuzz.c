@@ -29,7 +29,7 @@ static struct fuzz_input input;
 static const struct request *request;
 static size_t line_bytes_max;
 static uint64_t too_long, refused, taken; /* by the end of the last file */
-static size_t checked; /* of file.content: how far records were compared */
+static size_t checked;                    /* of file.content: how far records were compared */
 
 /* ---- the simple split ------------------------------------------------------------------------ */
 
@@ -62,10 +62,9 @@ static void record_check(const sluice_record *record) {
     const uint8_t *line;
     size_t size;
     RT_ASSERT(short_line_expect(&line, &size));
-    const uint8_t *delimiter =
-        request->delimiter == NULL
-            ? NULL
-            : memmem(line, size, request->delimiter, request->delimiter_size);
+    const uint8_t *delimiter = request->delimiter == NULL ? NULL
+                                                          : memmem(line, size, request->delimiter,
+                                                                   request->delimiter_size);
     if (delimiter == NULL) {
         RT_ASSERT(record->key == NULL && record->value_size == size);
     } else {

@@ -84,9 +84,9 @@ static uint8_t *sample_write(const struct sample *sample, size_t *size) {
     uint8_t *memory = malloc(KAFKA_RECORD_PREFIX_SIZE_MAX + body);
     RT_ASSERT(memory != NULL);
     uint8_t *start = memory + KAFKA_RECORD_PREFIX_SIZE_MAX;
-    uint8_t *at = kafka_record_body_put(start, sample->key.data, sample->key.size,
-                                        sample->value.data, sample->value.size,
-                                        sample->header_count);
+    uint8_t *at =
+        kafka_record_body_put(start, sample->key.data, sample->key.size, sample->value.data,
+                              sample->value.size, sample->header_count);
     for (uint32_t i = 0; i < sample->header_count; i++) {
         at = kafka_record_header_put(at, (const char *)sample->names[i].data,
                                      (size_t)sample->names[i].size, sample->values[i].data,
@@ -94,12 +94,11 @@ static uint8_t *sample_write(const struct sample *sample, size_t *size) {
     }
     RT_ASSERT((size_t)(at - start) == body);
     uint8_t prefix[KAFKA_RECORD_PREFIX_SIZE_MAX];
-    size_t prefix_size = kafka_record_prefix_encode(prefix, body, sample->timestamp_delta_ms,
-                                                    sample->offset_delta);
+    size_t prefix_size =
+        kafka_record_prefix_encode(prefix, body, sample->timestamp_delta_ms, sample->offset_delta);
     *size = prefix_size + body;
     RT_ASSERT(prefix_size <= sizeof prefix);
-    RT_ASSERT(*size ==
-              kafka_record_size(body, sample->timestamp_delta_ms, sample->offset_delta));
+    RT_ASSERT(*size == kafka_record_size(body, sample->timestamp_delta_ms, sample->offset_delta));
     uint8_t *record = malloc(*size);
     RT_ASSERT(record != NULL);
     memcpy(record, prefix, prefix_size);

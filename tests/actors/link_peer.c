@@ -13,6 +13,15 @@ struct rt_address peer_address(uint8_t last, uint16_t port) {
     return (struct rt_address){.ip = {10, 0, 0, last}, .port = port, .family = 4};
 }
 
+/* Room for `size` bytes in all. */
+static void room_make(uint8_t **bytes, size_t *capacity, size_t size) {
+    if (size > *capacity) {
+        *capacity = 2 * size;
+        *bytes = realloc(*bytes, *capacity);
+        RT_ASSERT(*bytes != NULL);
+    }
+}
+
 static void side_close(struct peer_side *side, struct rt_world *world) {
     rt_socket_close(world, &side->socket);
     free(side->input);
@@ -30,8 +39,6 @@ static void side_accept(struct peer *peer, struct rt_turn *turn) {
             return;
         }
         peer->accepted_ns[peer->accepted++] = turn->now_ns;
-        side->input = malloc(PEER_BYTES_MAX);
-        side->output = malloc(2 * PEER_BYTES_MAX);
         if (peer->greet != NULL) {
             peer->greet(peer, side);
         }
@@ -55,10 +62,12 @@ static void frames_take(struct peer *peer, struct peer_side *side) {
 
 /* False once the other side has gone. */
 static bool side_read(struct peer *peer, struct peer_side *side, struct rt_world *world) {
+    enum { READ_BYTES = 8192 };
     for (;;) {
         RT_ASSERT(side->input_size < PEER_BYTES_MAX);
+        room_make(&side->input, &side->input_capacity, side->input_size + READ_BYTES);
         int64_t size = rt_socket_read(world, &side->socket, side->input + side->input_size,
-                                      PEER_BYTES_MAX - side->input_size);
+                                      side->input_capacity - side->input_size);
         if (size == RT_IO_AGAIN) {
             return true;
         }
@@ -142,7 +151,10 @@ void peer_stop(struct peer *peer, struct rt_world *world) {
 }
 
 void peer_say(struct peer_side *side, const void *data, size_t size) {
-    RT_ASSERT(side->output_size + size <= 2 * PEER_BYTES_MAX);
+    if (size == 0) {
+        return;
+    }
+    room_make(&side->output, &side->output_capacity, side->output_size + size);
     memcpy(side->output + side->output_size, data, size);
     side->output_size += size;
 }

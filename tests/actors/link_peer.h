@@ -14,9 +14,9 @@ struct peer;
 struct peer_side {
     struct rt_socket socket;
     uint8_t *input;
-    size_t input_size;
+    size_t input_size, input_capacity;
     uint8_t *output;
-    size_t output_at, output_size;
+    size_t output_at, output_size, output_capacity;
     bool close_when_sent;
     uint32_t requests;
 };

@@ -159,6 +159,17 @@ static void garbage_for_metadata(struct peer *peer, struct peer_side *side,
     }
 }
 
+/* Both arrive together, so the connection has failed before the answer is looked at. */
+static void garbage_for_metadata_and_behind_it(struct peer *peer, struct peer_side *side,
+                                               const struct kafka_request_header *header,
+                                               struct kafka_reader body) {
+    (void)body;
+    if (!peer_negotiate(peer, side, header)) {
+        peer_answer(side, header, 60, 0xee);
+        peer_say(side, "\xff\xff\xff\xff", 4);
+    }
+}
+
 static void silence_for_metadata(struct peer *peer, struct peer_side *side,
                                  const struct kafka_request_header *header,
                                  struct kafka_reader body) {
@@ -177,6 +188,10 @@ static void hang_up_for_metadata(struct peer *peer, struct peer_side *side,
 
 Test(hostile, metadata_that_is_garbage) {
     meet(NULL, garbage_for_metadata, SLUICE_BAD_ANSWER);
+}
+
+Test(hostile, metadata_that_is_garbage_with_garbage_behind_it) {
+    meet(NULL, garbage_for_metadata_and_behind_it, SLUICE_BAD_ANSWER);
 }
 
 Test(hostile, metadata_that_never_comes) {
