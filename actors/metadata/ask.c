@@ -84,9 +84,15 @@ void ask_starve(struct metadata_state *state, struct rt_turn *turn) {
 
 /* ---- whom ------------------------------------------------------------------------------------ */
 
+/* Each address has failed in a row. Who fetches is told now; what the pipeline needs is asked for
+ * again. */
 static void all_down(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
     const struct sluice_config *config = metadata->producer->config;
+    struct metadata_fetch *fetch;
+    while (state->link.last_error != SLUICE_OK && (fetch = fetch_take(state)) != NULL) {
+        fetch_fail(metadata, fetch, state->link.last_error);
+    }
     addresses_restart(&state->addresses, metadata->producer);
     state->addresses.bootstrap_only = false;
     state->reconnect_ns =

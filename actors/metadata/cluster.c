@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "actors/config/option.h"
-#include "actors/producer/producer.h"
+#include "actors/producer/api.h"
 #include "protocol/metadata.h"
 #include "runtime/assert.h"
 
@@ -162,10 +162,10 @@ static bool fetch_post(struct metadata *metadata, struct metadata_fetch *fetch) 
 }
 
 /* False: the time is up. */
-static bool fetch_wait(struct metadata_fetch *fetch, int64_t timeout_ms) {
+static bool fetch_wait(struct producer *producer, struct metadata_fetch *fetch,
+                       int64_t timeout_ms) {
     struct rt_world *world = fetch->world;
-    uint64_t deadline_ns =
-        timeout_ms < 0 ? RT_FOREVER : rt_now(world) + (uint64_t)timeout_ms * 1000000u;
+    uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     /* Acquire: pairs with fetch_done. */
     while (atomic_load_explicit(&fetch->done, memory_order_acquire) == 0) {
         if (!rt_wait(world, &fetch->done, 0, deadline_ns)) {
@@ -187,11 +187,13 @@ static sluice_code timed_out(const struct producer *producer, int64_t timeout_ms
                             sluice_code_text(trouble));
 }
 
-static sluice_cluster *fetch_result(struct metadata_fetch *fetch, sluice_error *error) {
+static sluice_cluster *fetch_result(const struct producer *producer, struct metadata_fetch *fetch,
+                                    sluice_error *error) {
     struct kafka_metadata_response answer;
     struct kafka_reader body = kafka_reader_of(fetch->answer, fetch->answer_size);
     if (fetch->error != SLUICE_OK) {
-        sluice_error_code(error, fetch->error);
+        sluice_error_set(error, fetch->error, "nobody answers at %.120s: %.120s",
+                         producer->config->bootstrap_servers, sluice_code_text(fetch->error));
         return NULL;
     }
     bool readable = kafka_metadata_response_open(&answer, &body, fetch->version);
@@ -240,8 +242,8 @@ sluice_cluster *sluice_cluster_fetch(sluice_producer *handle, const char *topic,
     if (!fetch_post(&producer->metadata, fetch)) {
         sluice_error_code(error, SLUICE_CLOSED);
         metadata_fetch_release(fetch); /* the actor's, who never got it */
-    } else if (fetch_wait(fetch, timeout_ms)) {
-        cluster = fetch_result(fetch, error);
+    } else if (fetch_wait(producer, fetch, timeout_ms)) {
+        cluster = fetch_result(producer, fetch, error);
     } else {
         timed_out(producer, timeout_ms, error);
         atomic_store_explicit(&fetch->abandoned, 1, memory_order_relaxed);

@@ -92,7 +92,8 @@ static bool bench_measure(const struct bench *bench, struct bench_thread *thread
     }
     samples_sort(&result->samples);
     if (result->tally.accepted > 0) {
-        result->records_per_second = (double)result->tally.accepted / result->seconds;
+        uint64_t done = result->tally.persisted + result->tally.not_asked;
+        result->records_per_second = (double)done / result->seconds;
         result->cpu_ns_per_record = (double)processor / (double)result->tally.accepted;
     }
     return complete;

@@ -11,8 +11,9 @@ static double seconds_of(const struct run *run) {
     return (double)(ended_ns - run->started_ns) / 1e9;
 }
 
+/* Of what was written; without acknowledgements, of what was sent. */
 static double rate_of(const struct run *run, double seconds) {
-    uint64_t done = run->tally.accepted - tally_open(&run->tally);
+    uint64_t done = run->tally.persisted + run->tally.not_asked;
     return seconds > 0 ? (double)done / seconds : 0;
 }
 

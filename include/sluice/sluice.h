@@ -337,7 +337,10 @@ typedef struct sluice_cluster {
 } sluice_cluster;
 
 /* Asks a broker for the cluster as it is now: all topics, or just `topic` (which is not created).
- * One allocation, freed with sluice_cluster_free. NULL on error.
+ * Waits up to `timeout_ms` for an answer, and no longer once each known address has failed.
+ * One allocation, freed with sluice_cluster_free, also after the producer. NULL on error:
+ * SLUICE_TIMED_OUT, what the connection failed with, SLUICE_INVALID_TOPIC, SLUICE_IN_CALLBACK,
+ * SLUICE_CLOSED, SLUICE_NO_MEMORY.
  * Source: Kafka protocol, Metadata. */
 SLUICE_API SLUICE_MUST_CHECK sluice_cluster *sluice_cluster_fetch(sluice_producer *producer,
                                                                   const char *topic,
