@@ -83,6 +83,16 @@ int32_t broker_cluster_leader_epoch(struct broker_cluster *cluster, const char *
                                     int32_t partition);
 sluice_code broker_cluster_leader_move(struct broker_cluster *cluster, const char *topic,
                                        int32_t partition, int32_t node);
+/* Where the records begin that an election may lose: those of acks 0 and 1 behind the last batch
+ * of acks=all, and of acks=all what was answered with an error or not at all. -1: there is no such
+ * partition. */
+int64_t broker_cluster_replicated(struct broker_cluster *cluster, const char *topic,
+                                  int32_t partition);
+/* Moves the leadership to a node that lacks those records. */
+sluice_code broker_cluster_elect(struct broker_cluster *cluster, const char *topic,
+                                 int32_t partition, int32_t node);
+/* The node tells the leaders of before each partition's last move, until it is told otherwise. */
+sluice_code broker_cluster_stale(struct broker_cluster *cluster, int32_t node, bool stale);
 sluice_code broker_cluster_kill(struct broker_cluster *cluster, int32_t node);
 sluice_code broker_cluster_restart(struct broker_cluster *cluster, int32_t node,
                                    sluice_broker_keep keep);

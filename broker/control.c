@@ -135,6 +135,35 @@ sluice_code broker_cluster_leader_move(struct broker_cluster *cluster, const cha
     return told(cluster, SLUICE_OK);
 }
 
+int64_t broker_cluster_replicated(struct broker_cluster *cluster, const char *topic,
+                                  int32_t partition) {
+    const struct broker_partition *found = partition_of(cluster, topic, partition);
+    return found == NULL ? -1 : found->replicated;
+}
+
+sluice_code broker_cluster_elect(struct broker_cluster *cluster, const char *topic,
+                                 int32_t partition, int32_t node) {
+    struct broker_partition *found = partition_of(cluster, topic, partition);
+    const struct broker_node *leader = broker_model_node(&cluster->model, node);
+    if (found == NULL) {
+        return SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    if (leader == NULL || !leader->up) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    bool elected = broker_model_elect(&cluster->model, found, node);
+    return told(cluster, elected ? SLUICE_OK : SLUICE_NO_MEMORY);
+}
+
+sluice_code broker_cluster_stale(struct broker_cluster *cluster, int32_t node, bool stale) {
+    struct broker_node *found = broker_model_node(&cluster->model, node);
+    if (found == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    found->stale = stale;
+    return told(cluster, SLUICE_OK);
+}
+
 sluice_code broker_cluster_kill(struct broker_cluster *cluster, int32_t node) {
     struct broker_node *found = broker_model_node(&cluster->model, node);
     if (found == NULL || !found->up) {

@@ -36,11 +36,13 @@ static void write_partition(struct broker_work *work, const struct broker_partit
     int32_t *replicas = model->listed_replicas;
     int32_t *in_sync = replicas + model->node_count;
     int32_t *offline = in_sync + model->node_count;
+    bool behind = work->node->stale && partition->leader_epoch > 0;
+    int32_t leader = behind ? partition->told_leader : partition->leader;
     struct kafka_metadata_answer_partition answer = {
-        .error_code = partition->leader == 0 ? SLUICE_BROKER_LEADER_NOT_AVAILABLE : SLUICE_OK,
+        .error_code = leader == 0 ? SLUICE_BROKER_LEADER_NOT_AVAILABLE : SLUICE_OK,
         .index = index,
-        .leader_id = partition->leader == 0 ? -1 : partition->leader,
-        .leader_epoch = partition->leader_epoch,
+        .leader_id = leader == 0 ? -1 : leader,
+        .leader_epoch = behind ? partition->told_epoch : partition->leader_epoch,
         .replicas = replicas,
         .in_sync = in_sync,
         .offline = offline,

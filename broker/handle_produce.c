@@ -28,7 +28,7 @@ static sluice_code log_batch(struct broker_model *model, struct broker_partition
         return SLUICE_OK;
     }
     if (!broker_log_append(&partition->log, produced->bytes, produced->size, record_count,
-                           produced->max_timestamp_ms, partition->leader_epoch)) {
+                           produced->max_timestamp_ms, partition->leader_epoch, model->appends)) {
         return SLUICE_BROKER_KAFKA_STORAGE_ERROR;
     }
     if (model->options.partition_bytes_max > 0) {
@@ -168,6 +168,13 @@ static void hint_leader(struct produce *produce, const struct broker_partition *
     }
 }
 
+/* With acks=all an answer is given when all replicas have the batch, and all before it. */
+static bool is_replicated(const struct produce *produce) {
+    const struct broker_effects *effects = &produce->work->request->effects;
+    return produce->acks == -1 && !effects->drop && !effects->cut_after && !effects->cut_half &&
+           !effects->kill_after;
+}
+
 static void serve_partition(struct produce *produce, struct broker_topic *topic,
                             const struct kafka_produce_received_partition *received) {
     struct broker_work *work = produce->work;
@@ -195,6 +202,9 @@ static void serve_partition(struct produce *produce, struct broker_topic *topic,
     }
     if (code == SLUICE_OK) {
         outcome.log_start_offset = partition->log.start_offset;
+        if (is_replicated(produce)) {
+            partition->replicated = partition->log.next_offset;
+        }
     } else {
         produce->failed = true;
         outcome.base_offset = -1;

@@ -42,6 +42,8 @@ void broker_model_leader_move(struct broker_model *model, struct broker_partitio
     if (node != 0 && !partition_has_replica(model, partition, node)) {
         partition->first_replica = node;
     }
+    partition->told_leader = partition->leader;
+    partition->told_epoch = partition->leader_epoch;
     partition->leader = node;
     partition->leader_epoch++;
     model->changes++;

@@ -32,7 +32,8 @@ static bool log_make_room(struct broker_log *log) {
 }
 
 bool broker_log_append(struct broker_log *log, const uint8_t *bytes, uint32_t size,
-                       uint32_t record_count, int64_t max_timestamp_ms, int32_t leader_epoch) {
+                       uint32_t record_count, int64_t max_timestamp_ms, int32_t leader_epoch,
+                       uint64_t number) {
     struct broker_batch *batch = log_make_room(log) ? malloc(sizeof *batch + size) : NULL;
     if (batch == NULL) {
         return false;
@@ -42,6 +43,7 @@ bool broker_log_append(struct broker_log *log, const uint8_t *bytes, uint32_t si
     batch->base_offset = log->next_offset;
     batch->last_offset = log->next_offset + record_count - 1;
     batch->max_timestamp_ms = max_timestamp_ms;
+    batch->number = number;
     memcpy(batch->bytes, bytes, size);
     kafka_batch_set_offset(batch->bytes, log->next_offset, leader_epoch);
     log->batches[log->first + log->count] = batch;
@@ -59,6 +61,15 @@ void broker_log_trim(struct broker_log *log, uint64_t bytes_max) {
         log->first++;
         log->count--;
         broker_batch_release(oldest);
+    }
+}
+
+void broker_log_cut(struct broker_log *log, int64_t offset) {
+    while (log->count > 0 && broker_log_at(log, log->count - 1)->base_offset >= offset) {
+        struct broker_batch *youngest = broker_log_at(log, --log->count);
+        log->bytes -= youngest->size;
+        log->next_offset = youngest->base_offset;
+        broker_batch_release(youngest);
     }
 }
 

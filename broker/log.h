@@ -21,6 +21,7 @@ struct broker_batch {
     int64_t base_offset;
     int64_t last_offset;
     int64_t max_timestamp_ms;
+    uint64_t number; /* in the order of the cluster's appends */
     uint8_t bytes[]; /* offset and leader epoch filled in */
 };
 
@@ -36,7 +37,8 @@ struct broker_log {
 
 /* Copies a batch in. False when memory is short. */
 bool broker_log_append(struct broker_log *log, const uint8_t *bytes, uint32_t size,
-                       uint32_t record_count, int64_t max_timestamp_ms, int32_t leader_epoch);
+                       uint32_t record_count, int64_t max_timestamp_ms, int32_t leader_epoch,
+                       uint64_t number);
 /* Counts records without keeping them. */
 static inline void broker_log_skip(struct broker_log *log, uint32_t record_count) {
     log->next_offset += record_count;
@@ -44,6 +46,8 @@ static inline void broker_log_skip(struct broker_log *log, uint32_t record_count
 }
 /* Drops the oldest batches until at most `bytes_max` are left, but never the last batch. */
 void broker_log_trim(struct broker_log *log, uint64_t bytes_max);
+/* Drops the batches from `offset` on, which is where one begins or the end. */
+void broker_log_cut(struct broker_log *log, int64_t offset);
 /* The index, from 0 to `count`, of the batch that holds `offset` or else of the next. */
 size_t broker_log_find(const struct broker_log *log, int64_t offset);
 static inline struct broker_batch *broker_log_at(const struct broker_log *log, size_t index) {

@@ -35,6 +35,7 @@ struct broker_node {
     /* what it is told to be; whoever holds the sockets looks when `nodes_changed` is set */
     bool up;
     bool stalled;
+    bool stale; /* tells the leaders of before the last move */
     bool refusing;
     bool cut; /* its open connections must go */
     struct broker_horizon horizon;
@@ -83,6 +84,10 @@ sluice_code broker_model_topic_grow(struct broker_model *model, struct broker_to
                                     uint32_t partition_count);
 void broker_model_leader_move(struct broker_model *model, struct broker_partition *partition,
                               int32_t node);
+/* The new leader has what was replicated and nothing else; what it knows of producers is what its
+ * log says. False when memory is short: then it knows less of producers than Kafka would. */
+bool broker_model_elect(struct broker_model *model, struct broker_partition *partition,
+                        int32_t node);
 /* To the next living replica; without one nothing changes. */
 void broker_model_leader_pass(struct broker_model *model, struct broker_partition *partition);
 void broker_model_kill(struct broker_model *model, struct broker_node *node);

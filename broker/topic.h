@@ -17,6 +17,9 @@ struct broker_partition {
     int32_t leader_epoch;
     int32_t first_replica; /* the others follow it in the ring of nodes */
     bool ever_written;
+    int32_t told_leader; /* before the last move: what a node that lags behind still tells */
+    int32_t told_epoch;
+    int64_t replicated; /* records before it survive every election */
     struct broker_log log;
     struct broker_producers producers;
 };

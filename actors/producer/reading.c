@@ -2,6 +2,11 @@
 /* What an application reads: reports, the descriptor, the status. */
 #include "actors/producer/api.h"
 
+/* Everything was decided, and no report will follow those that are there. */
+static bool is_closed(struct producer *producer) {
+    return atomic_load_explicit(&producer->close_state, memory_order_seq_cst) == CLOSE_DONE;
+}
+
 size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capacity,
                    int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
@@ -16,8 +21,9 @@ size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capac
     bool in_time = true;
     while (count == 0 && in_time) {
         uint32_t seen = news_register(producer);
+        bool last = is_closed(producer);
         count = report_take(producer, reports, capacity);
-        in_time = count > 0 || news_wait(producer, seen, deadline_ns);
+        in_time = count > 0 || (!last && news_wait(producer, seen, deadline_ns));
     }
     return count > 0 ? count : report_take(producer, reports, capacity);
 }
@@ -33,8 +39,9 @@ size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
     size_t count = report_serve(producer);
     while (count == 0 && in_time) {
         uint32_t seen = news_register(producer);
+        bool last = is_closed(producer);
         count = report_serve(producer);
-        in_time = count > 0 || news_wait(producer, seen, deadline_ns);
+        in_time = count > 0 || (!last && news_wait(producer, seen, deadline_ns));
     }
     return count > 0 ? count : report_serve(producer);
 }

@@ -169,7 +169,8 @@ SLUICE_API sluice_code sluice_purge(sluice_producer *producer, unsigned what);
 
 /* Hands over up to `capacity` reports, waiting up to `timeout_ms` for the first. Reports of
  * what was persisted come in the order of their partition; one that failed may come before an older
- * one that is still being tried. Returns how many. Without a report callback this must be called:
+ * one that is still being tried. Returns how many: 0 at once, too, when the producer was closed and
+ * nothing is left. Without a report callback this must be called:
  * reports that wait hold a share of `buffer.memory`. */
 SLUICE_API size_t sluice_poll(sluice_producer *producer, sluice_report *reports, size_t capacity,
                               int64_t timeout_ms);

@@ -7,8 +7,8 @@
 /* 0 when the record is none of ours. */
 uint64_t ledger_id_of(const sluice_broker_record *record);
 bool ledger_same_bytes(struct ledger_entry *entry, const sluice_broker_record *found);
-/* Where the record must go; -1 when it may go anywhere, LEDGER_NOWHERE when it must be refused. */
-enum { LEDGER_NOWHERE = -2 };
-int32_t ledger_partition_of(const struct plan *plan, struct ledger_entry *entry);
+/* Whether the record may be in this partition: for one of the counts that its topic had. */
+bool ledger_belongs_into(const struct ledger *ledger, struct ledger_entry *entry,
+                         int32_t partition);
 
 #endif

@@ -154,25 +154,33 @@ static uint32_t murmur2_java(const uint8_t *data, size_t size) {
     return h ^ h >> 15;
 }
 
-int32_t ledger_partition_of(const struct plan *plan, struct ledger_entry *entry) {
-    uint32_t partition_count = plan->partition_counts[entry->topic];
-    if (entry->partition_wanted >= 0) {
-        return entry->partition_wanted;
+/* The partition, for this count of them; -1: none, the record must be refused. */
+static int32_t partition_of(const struct plan_client *client, const struct ledger_record *made,
+                            uint32_t partition_count) {
+    if (client->own_partitioner) {
+        return plan_partitioner(made->record.key, made->record.key_size, made->record.value,
+                                made->record.value_size, (int32_t)partition_count, NULL);
     }
-    if (entry->key == LEDGER_KEY_NONE && !plan->own_partitioner) {
-        return -1;
+    uint32_t hash = murmur2_java(made->key, made->record.key_size) & 0x7fffffff;
+    return (int32_t)(hash % partition_count);
+}
+
+bool ledger_belongs_into(const struct ledger *ledger, struct ledger_entry *entry,
+                         int32_t partition) {
+    const struct plan_client *client = ledger_client(ledger, entry);
+    if (entry->partition_wanted >= 0) {
+        return partition == entry->partition_wanted;
+    }
+    if (entry->key == LEDGER_KEY_NONE && !client->own_partitioner) {
+        return true;
     }
     struct ledger_record made;
     ledger_record_make(&made, entry);
-    int32_t partition;
-    if (plan->own_partitioner) {
-        partition = plan_partitioner(made.record.key, made.record.key_size, made.record.value,
-                                     made.record.value_size, (int32_t)partition_count, NULL);
-        partition = partition < 0 ? LEDGER_NOWHERE : partition;
-    } else {
-        uint32_t hash = murmur2_java(made.key, made.record.key_size) & 0x7fffffff;
-        partition = (int32_t)(hash % partition_count);
+    bool belongs = false;
+    uint32_t count = ledger->plan->partition_counts[entry->topic];
+    for (; !belongs && count <= ledger->partition_counts[entry->topic]; count++) {
+        belongs = partition_of(client, &made, count) == partition;
     }
     ledger_record_free(&made);
-    return partition;
+    return belongs;
 }

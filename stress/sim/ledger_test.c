@@ -17,13 +17,13 @@ static void book_open(struct book *book) {
     memset(book, 0, sizeof(*book));
     book->plan.topic_count = 2;
     book->plan.partition_counts[0] = book->plan.partition_counts[1] = 3;
-    book->plan.acks = -1;
-    book->plan.idempotent = true;
-    book->plan.retries = 100;
-    book->plan.delivery_timeout_ms = 1000;
+    book->plan.clients[0].acks = -1;
+    book->plan.clients[0].idempotent = true;
+    book->plan.clients[0].retries = 100;
+    book->plan.clients[0].delivery_timeout_ms = 1000;
     ledger_init(&book->ledger, &book->plan, &book->verdict);
     for (int i = 0; i < RECORDS; i++) {
-        struct ledger_entry *entry = ledger_add(&book->ledger);
+        struct ledger_entry *entry = ledger_add(&book->ledger, 0);
         entry->partition_wanted = 0;
         entry->value_size = 100;
         entry->header_count = (unsigned)i % 4;
@@ -186,7 +186,7 @@ Test(sim_ledger, finds_bytes_that_changed_and_offsets_that_lie) {
     book_open(&book);
     report_all(&book);
     reading = (struct ledger_reading){.ledger = &book.ledger};
-    struct ledger_entry *more = ledger_add(&book.ledger);
+    struct ledger_entry *more = ledger_add(&book.ledger, 0);
     more->value_size = 10;
     ledger_begin(&book.ledger, more);
     ledger_return(&book.ledger, more, false, 0);
@@ -201,7 +201,7 @@ Test(sim_ledger, finds_bytes_that_changed_and_offsets_that_lie) {
 Test(sim_ledger, finds_a_keyed_record_in_the_wrong_partition) {
     struct book book;
     book_open(&book);
-    struct ledger_entry *entry = ledger_add(&book.ledger);
+    struct ledger_entry *entry = ledger_add(&book.ledger, 0);
     entry->key = LEDGER_KEY_EMPTY; /* murmur2 of nothing is 275646681, which 3 divides */
     entry->value_size = 10;
     ledger_begin(&book.ledger, entry);
@@ -213,5 +213,5 @@ Test(sim_ledger, finds_a_keyed_record_in_the_wrong_partition) {
     entry->reports = 0;
     right.partition = 1;
     ledger_report(&book.ledger, &right, 0, 0);
-    book_close(&book, "belongs into 0");
+    book_close(&book, "not its own");
 }
