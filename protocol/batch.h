@@ -16,6 +16,7 @@
 
 #include "protocol/bytes.h"
 #include "protocol/crc32c.h"
+#include "runtime/mutant.h"
 
 enum {
     KAFKA_BATCH_HEADER_SIZE = 61,
@@ -60,7 +61,8 @@ void kafka_batch_set_offset(uint8_t header[KAFKA_BATCH_HEADER_SIZE], int64_t bas
                             int32_t leader_epoch);
 /* A sequence `count` records on: 0 follows INT32_MAX. */
 static inline int32_t kafka_sequence_add(int32_t sequence, int32_t count) {
-    return (int32_t)(((uint32_t)sequence + (uint32_t)count) & INT32_MAX);
+    uint32_t mask = RT_MUTANT(sequence_wraps_negative) ? UINT32_MAX : INT32_MAX;
+    return (int32_t)(((uint32_t)sequence + (uint32_t)count) & mask);
 }
 
 enum kafka_batch_status {

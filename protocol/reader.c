@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/reader.h"
+#include "runtime/mutant.h"
 
 bool kafka_reader_is_valid(const struct kafka_reader *reader) {
     return reader->at != NULL && reader->at <= reader->end &&
@@ -94,7 +95,8 @@ int64_t kafka_read_count_nullable(struct kafka_reader *reader, bool flexible,
                                   size_t element_size_min) {
     int64_t count =
         checked_size(reader, flexible ? read_compact(reader) : kafka_read_int32(reader));
-    if (count > 0 && (uint64_t)count > kafka_reader_left(reader) / element_size_min) {
+    if (count > 0 && (uint64_t)count > kafka_reader_left(reader) / element_size_min &&
+        !RT_MUTANT(count_beyond_bytes)) {
         kafka_reader_fail(reader);
         return 0;
     }
@@ -103,7 +105,7 @@ int64_t kafka_read_count_nullable(struct kafka_reader *reader, bool flexible,
 
 uint32_t kafka_read_count(struct kafka_reader *reader, bool flexible, size_t element_size_min) {
     int64_t count = kafka_read_count_nullable(reader, flexible, element_size_min);
-    if (count < 0) {
+    if (count < 0 && !RT_MUTANT(null_is_a_count)) {
         kafka_reader_fail(reader);
         return 0;
     }

@@ -12,6 +12,7 @@
 #include "runtime/budget.h"
 
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 enum {
     LUMP_BYTES_MAX = 65536,
@@ -119,7 +120,9 @@ void rt_budget_give(struct rt_budget *budget, int64_t bytes) {
     /* One giver takes the waiters on; they raise the word again if they still have to wait. */
     if (atomic_load(&budget->waiters) != 0 && atomic_exchange(&budget->waiters, 0) != 0) {
         atomic_fetch_add(&budget->changed, 1);
-        rt_wake(budget->world, &budget->changed);
+        if (!RT_MUTANT(room_wakes_nobody)) {
+            rt_wake(budget->world, &budget->changed);
+        }
     }
 }
 

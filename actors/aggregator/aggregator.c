@@ -8,6 +8,7 @@
 #include "actors/producer/producer.h"
 #include "protocol/codec.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 enum { BEHIND_WAIT_LEAST_NS = 10000000 };
 
@@ -38,7 +39,8 @@ static void linger_remove(struct aggregator *self, struct partition *partition) 
 
 /* Batches are opened in about the order in which they linger, so the place is near the end. */
 static void linger_insert(struct aggregator *self, struct partition *partition, uint64_t due_ns) {
-    if (partition->lingering && partition->linger_due_ns == due_ns) {
+    if (partition->lingering && partition->linger_due_ns == due_ns &&
+        !RT_MUTANT(linger_goes_round)) {
         return; /* who goes through the list must not meet it again and again */
     }
     linger_remove(self, partition);
@@ -203,7 +205,7 @@ static void fence(struct aggregator *self, struct partition *partition) {
         return;
     }
     struct batch *batch;
-    while ((batch = batch_list_pop(&partition->held)) != NULL) {
+    while (!RT_MUTANT(fence_overtakes) && (batch = batch_list_pop(&partition->held)) != NULL) {
         pass_batch_on(self, batch);
     }
     note_held(partition);

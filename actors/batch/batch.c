@@ -10,6 +10,7 @@
 #include "protocol/codec.h"
 #include "protocol/record.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 enum {
     CHUNK_FIRST_BYTES = 512 - (int)sizeof(struct chunk),
@@ -100,7 +101,9 @@ struct batch *batch_create_piece(const struct batch *whole, uint32_t first_recor
     piece->last_error = whole->last_error;
     piece->flush_epoch = whole->flush_epoch;
     /* the whole is still counted there, so the epoch cannot be over */
-    producer_epoch_join(producer_of(whole), whole->flush_epoch);
+    if (!RT_MUTANT(pieces_not_flushed)) {
+        producer_epoch_join(producer_of(whole), whole->flush_epoch);
+    }
     return piece;
 }
 
@@ -307,7 +310,8 @@ void batch_stamp(struct batch *batch, int64_t producer_id, int16_t producer_epoc
 }
 
 void batch_unstamp(struct batch *batch) {
-    RT_ASSERT(batch->stamped && batch->standing != BATCH_UNSURE);
+    RT_ASSERT(batch->stamped &&
+              (batch->standing != BATCH_UNSURE || RT_MUTANT(bump_before_settled)));
     batch->stamped = false;
     batch->standing = BATCH_UNTRIED;
     batch->out_of_order = false;
@@ -344,6 +348,10 @@ static int64_t report_charge(const struct batch *batch) {
 
 void batch_pin(struct batch *batch) {
     atomic_fetch_add_explicit(&batch->pins, 1, memory_order_relaxed);
+    if (RT_MUTANT(credit_at_sending)) {
+        room_give(producer_of(batch), batch->charge - report_charge(batch));
+        batch->charge = report_charge(batch);
+    }
 }
 
 void batch_unpin(struct batch *batch) {
@@ -357,7 +365,7 @@ void batch_unpin(struct batch *batch) {
     }
     chunks_release(producer, batch->first);
     share_drop(producer, &batch->partition->share, batch->charge);
-    room_give(producer, batch->charge - report_charge(batch));
+    room_give(producer, (batch->charge - report_charge(batch)) * (1 + RT_MUTANT(credit_twice)));
     batch_unlive(batch);
 }
 
@@ -383,7 +391,9 @@ static void count_outcome(struct producer_counters *counters, sluice_outcome out
     _Atomic uint64_t *counter = outcome == SLUICE_PERSISTED       ? &counters->records_persisted
                                 : outcome == SLUICE_NOT_PERSISTED ? &counters->records_not_persisted
                                                                   : &counters->records_unknown;
-    atomic_fetch_add_explicit(counter, records, memory_order_relaxed);
+    if (!RT_MUTANT(counts_one_of_many)) {
+        atomic_fetch_add_explicit(counter, records, memory_order_relaxed);
+    }
 }
 
 void batch_decide(struct batch *batch, sluice_outcome outcome, sluice_code error,

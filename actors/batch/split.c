@@ -6,6 +6,7 @@
 #include "actors/leader/partition.h"
 #include "protocol/record.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 /* What is being filled: pieces that go again, and pieces of named records. */
 struct filling {
@@ -161,7 +162,8 @@ static void stamp_all(const struct batch *whole, struct batch_list *list) {
 }
 
 bool batch_split(struct batch *whole, uint32_t piece_bytes_max, struct pieces *pieces) {
-    RT_ASSERT(whole->sealed && !whole->in_flight && whole->standing != BATCH_UNSURE);
+    RT_ASSERT(whole->sealed && !whole->in_flight &&
+              (whole->standing != BATCH_UNSURE || RT_MUTANT(unsure_is_cut)));
     *pieces = (struct pieces){.count = 0};
     struct cutter cutter = {.whole = whole,
                             .pieces = pieces,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "actors/config/config.h"
+#include "runtime/mutant.h"
 
 #define GIVEN(config, field) ((config)->given[SLUICE_OPTION_##field])
 
@@ -66,7 +67,7 @@ static int64_t linger_ms(const struct sluice_config *config) {
 }
 
 static sluice_code check_times(const struct sluice_config *config, sluice_error *error) {
-    if (GIVEN(config, delivery_timeout_ms) &&
+    if (GIVEN(config, delivery_timeout_ms) && !RT_MUTANT(delivery_below_request) &&
         config->delivery_timeout_ms < linger_ms(config) + config->request_timeout_ms) {
         return sluice_error_set(error, SLUICE_CONFLICTING_OPTIONS,
                                 "delivery.timeout.ms=%" PRId64 " is less than linger.ms (%" PRId64

@@ -7,6 +7,7 @@
 #include "actors/flusher/ticket.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static struct producer *producer_of(const struct flusher *self) {
     return self->broker->producer;
@@ -20,6 +21,9 @@ static struct request_entry *find(struct request *request,
     for (uint32_t n = 0; n < request->count; n++) {
         struct request_entry *entry = &request->entries[(*next + n) % request->count];
         const struct kafka_produce_topic *topic = &request->topics[entry->group];
+        if (entry->open && RT_MUTANT(answers_by_place)) {
+            return entry;
+        }
         if (!entry->open || entry->batch->partition->index != answer->index) {
             continue;
         }
@@ -134,7 +138,7 @@ static void throttle(struct flusher *self, int32_t throttle_ms, uint64_t now_ns)
 void answer_request(struct flusher *self, struct request *request, struct kafka_reader *body,
                     uint64_t now_ns) {
     if (request->link.failed) {
-        if (request->link.first_write_ns == 0) {
+        if (request->link.first_write_ns == 0 || RT_MUTANT(written_is_unsent)) {
             not_sent(self, request);
         } else {
             fail_rest(self, request, request->link.error);

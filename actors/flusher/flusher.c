@@ -8,6 +8,7 @@
 #include "actors/flusher/ticket.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static struct producer *producer_of(const struct flusher *self) {
     return self->broker->producer;
@@ -123,7 +124,9 @@ static void tell_trouble(struct flusher *self) {
 static void watch_link(struct flusher *self) {
     if (self->link.state == LINK_BACKOFF && self->link.attempt != self->seen_attempt) {
         tell_trouble(self);
-        metadata_refresh(&producer_of(self)->metadata);
+        if (!RT_MUTANT(broken_link_asks_nothing)) {
+            metadata_refresh(&producer_of(self)->metadata);
+        }
     }
     self->seen_attempt = self->link.attempt;
 }
@@ -143,7 +146,8 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
     if ((marks & RT_MARK(FLUSHER_MARK_END)) != 0) {
         return flusher_end(self, turn->now_ns);
     }
-    if (self->attached != NULL) {
+    if (self->attached != NULL &&
+        !(RT_MUTANT(idle_link_stays_closed) && self->link.generation > 0)) {
         link_want(&self->link, true);
     }
     link_step(&self->link, turn);

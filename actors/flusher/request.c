@@ -6,6 +6,7 @@
 #include "actors/flusher/ticket.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 _Static_assert(sizeof(struct request) <= RT_POOL_LARGEST, "a request is one block of the pool");
 
@@ -54,7 +55,9 @@ void request_finish(struct flusher *self, struct request *request) {
     self->in_flight--;
     for (uint32_t i = 0; i < request->count; i++) {
         RT_ASSERT(!request->entries[i].open);
-        batch_unpin(request->entries[i].batch);
+        if (!RT_MUTANT(bytes_not_pinned)) {
+            batch_unpin(request->entries[i].batch);
+        }
     }
     request_give(self, request);
 }
@@ -63,7 +66,7 @@ void request_forget(struct flusher *self, struct batch *batch) {
     for (struct request *request = self->in_flight_first; request != NULL;
          request = request->next) {
         for (uint32_t i = 0; i < request->count; i++) {
-            if (request->entries[i].batch == batch) {
+            if (request->entries[i].batch == batch && !RT_MUTANT(forgotten_is_answered)) {
                 request->entries[i].open = false;
             }
         }
@@ -141,7 +144,9 @@ static bool add(struct flusher *self, struct request *request, struct partition 
         return false;
     }
     struct batch *batch = ticket_hand_over(self, partition);
-    batch_pin(batch);
+    if (!RT_MUTANT(bytes_not_pinned)) {
+        batch_pin(batch);
+    }
     if (batch->first_sent_ns == 0) {
         batch->first_sent_ns = now_ns;
     }

@@ -8,6 +8,7 @@
 #include "actors/leader/lend.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static struct producer *producer_of(const struct flusher *self) {
     return self->broker->producer;
@@ -85,15 +86,17 @@ static bool gate_is_open(const struct flusher *self, const struct partition *par
         return true;
     }
     if (config->enable_idempotence) {
-        return partition->proven && (int64_t)partition->in_flight < config->max_in_flight;
+        return (partition->proven || RT_MUTANT(gate_without_proof)) &&
+               (int64_t)partition->in_flight < config->max_in_flight;
     }
-    return config->given[SLUICE_OPTION_max_in_flight] &&
+    return (config->given[SLUICE_OPTION_max_in_flight] || RT_MUTANT(two_without_idempotence)) &&
            (int64_t)partition->in_flight < config->max_in_flight;
 }
 
 static bool may_send(const struct flusher *self, const struct partition *partition) {
     const struct batch *batch = partition->next_unsent;
-    if (batch == NULL || partition->stopping || !batch->sealed) {
+    bool stopping = partition->stopping && !RT_MUTANT(stopped_sends_on);
+    if (batch == NULL || stopping || !batch->sealed) {
         return false;
     }
     if (partition->bump_due && !batch->stamped) {
@@ -103,7 +106,7 @@ static bool may_send(const struct flusher *self, const struct partition *partiti
 }
 
 void ticket_make_ready(struct flusher *self, struct partition *partition) {
-    if (partition->ready || !may_send(self, partition)) {
+    if ((partition->ready && !RT_MUTANT(ready_twice)) || !may_send(self, partition)) {
         return;
     }
     partition->ready = true;
@@ -186,8 +189,13 @@ static void ready_remove(struct flusher *self, struct partition *partition) {
 
 void ticket_settle(struct flusher *self, struct partition *partition) {
     if (!partition->stopping) {
-        ticket_make_ready(self, partition);
-    } else if (partition->fenced && partition->in_flight == 0) {
+        if (!RT_MUTANT(answer_opens_nothing)) {
+            ticket_make_ready(self, partition);
+        }
+    } else if (RT_MUTANT(global_drain) && self->in_flight > 1) {
+        return;
+    } else if ((partition->fenced || RT_MUTANT(back_without_fence)) &&
+               (partition->in_flight == 0 || RT_MUTANT(back_before_answers))) {
         go_back(self, partition);
     }
 }
@@ -210,7 +218,7 @@ void ticket_stop_hard(struct flusher *self, struct partition *partition) {
     for (; batch != partition->next_unsent; batch = batch->next) {
         if (batch->in_flight) {
             batch->in_flight = false;
-            batch->standing = BATCH_UNSURE;
+            batch->standing = RT_MUTANT(out_of_time_is_refused) ? BATCH_REFUSED : BATCH_UNSURE;
             request_forget(self, batch);
         }
     }
@@ -262,7 +270,8 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     partition->proven = true;
     batch->log_append_time_ms = log_append_time_ms;
     /* Brokers append in order of sequence: a later success proves the earlier ones. */
-    while (is_idempotent(self) && partition->lent.first != batch) {
+    while (is_idempotent(self) && partition->lent.first != batch &&
+           !RT_MUTANT(success_proves_itself)) {
         struct batch *earlier = partition->lent.first;
         RT_ASSERT(earlier->stamped && earlier->producer_epoch == batch->producer_epoch &&
                   !earlier->in_flight);
@@ -290,11 +299,12 @@ static void close_round(struct flusher *self, struct partition *partition) {
     bool all = true;
     for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
         if (batch->stamped) {
-            all = all && batch->out_of_order &&
-                  batch->refused_leader_epoch == partition->leader_epoch;
+            all = (all && batch->out_of_order &&
+                   batch->refused_leader_epoch == partition->leader_epoch) ||
+                  RT_MUTANT(one_refusal_for_all);
         }
     }
-    bool proof = all && !partition->abandoned;
+    bool proof = all && (!partition->abandoned || RT_MUTANT(proof_with_a_gap));
     for (struct batch *batch = partition->lent.first; proof && batch != NULL; batch = batch->next) {
         if (batch->stamped) {
             batch->standing = BATCH_REFUSED;
@@ -312,12 +322,13 @@ static void out_of_order(struct flusher *self, struct batch *batch) {
     struct partition *partition = batch->partition;
     batch->out_of_order = true;
     batch->refused_leader_epoch = partition->leader_epoch;
-    if (batch->standing == BATCH_UNTRIED) {
+    if (batch->standing == BATCH_UNTRIED || RT_MUTANT(refusal_settles_unsure)) {
         batch->standing = BATCH_REFUSED;
     }
     if (partition->stopping || partition->proven) {
         ticket_stop(self, partition);
-    } else if (partition->next_unsent == NULL || !partition->next_unsent->stamped) {
+    } else if (partition->next_unsent == NULL || !partition->next_unsent->stamped ||
+               RT_MUTANT(one_refusal_for_all)) {
         close_round(self, partition);
     }
 }
@@ -332,6 +343,10 @@ static bool is_sequence_error(sluice_code error) {
 void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error) {
     struct partition *partition = batch->partition;
     enum sluice_attempt attempt = sluice_code_attempt(error);
+    if ((RT_MUTANT(lost_answer_is_refusal) && error == SLUICE_CONNECTION_LOST) ||
+        (RT_MUTANT(time_out_is_refusal) && error == SLUICE_BROKER_REQUEST_TIMED_OUT)) {
+        attempt = SLUICE_ATTEMPT_NOT;
+    }
     if (attempt == SLUICE_ATTEMPT_WRITTEN) {
         ticket_succeeded(self, batch, -1, -1);
         return;
@@ -344,7 +359,7 @@ void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error)
         batch->out_of_order = false;
         if (attempt != SLUICE_ATTEMPT_NOT) {
             batch->standing = BATCH_UNSURE;
-        } else if (batch->standing == BATCH_UNTRIED) {
+        } else if (batch->standing == BATCH_UNTRIED || RT_MUTANT(later_refusal_settles)) {
             batch->standing = BATCH_REFUSED;
         }
         ticket_stop(self, partition);

@@ -5,6 +5,7 @@
 #include "actors/batch/split.h"
 #include "actors/producer/producer.h"
 #include "actors/topic/limit.h"
+#include "runtime/mutant.h"
 
 static bool is_size_error(sluice_code error) {
     return error == SLUICE_BROKER_MESSAGE_TOO_LARGE || error == SLUICE_BROKER_RECORD_LIST_TOO_LARGE;
@@ -12,7 +13,8 @@ static bool is_size_error(sluice_code error) {
 
 /* The last attempt was refused for this, and none before it may have written the batch. */
 static bool was_refused_for_size(const struct batch *batch) {
-    return batch->tried && batch->standing == BATCH_REFUSED && is_size_error(batch->last_error);
+    bool refused = batch->standing == BATCH_REFUSED || RT_MUTANT(unsure_is_cut);
+    return batch->tried && refused && is_size_error(batch->last_error);
 }
 
 static bool has_invalid_records(const struct batch *batch) {

@@ -10,6 +10,7 @@
 #include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static struct producer *producer_of(const struct partition *partition) {
     return partition->topic->producer;
@@ -22,7 +23,11 @@ static void take_batch(struct partition *partition, struct batch *batch) {
         if (partition->away == 0 && partition->state == LEADER_RETRYING) {
             partition->state = LEADER_HOME;
         }
-        batch_list_insert(&partition->pending, batch);
+        if (RT_MUTANT(retried_as_they_come)) {
+            batch_list_push(&partition->pending, batch);
+        } else {
+            batch_list_insert(&partition->pending, batch);
+        }
         return;
     }
     partition->arrived++;
@@ -96,7 +101,8 @@ static void check_timer(struct partition *partition, uint64_t now_ns) {
         return;
     }
     partition->timer_due_ns = 0;
-    if (atomic_load_explicit(&partition->decided, memory_order_acquire) == partition->arrived) {
+    if (atomic_load_explicit(&partition->decided, memory_order_acquire) == partition->arrived &&
+        !RT_MUTANT(keeps_looking)) {
         return;
     }
     uint64_t limit_ns = (uint64_t)producer->config->delivery_timeout_ms * 1000000;
@@ -184,7 +190,8 @@ static enum rt_verdict leader_run(struct rt_actor *actor, struct rt_turn *turn, 
         partition->purging = 0;
     }
     check_timer(partition, turn->now_ns);
-    if (partition->state == LEADER_HOME && partition->purging == 0) {
+    if (partition->state == LEADER_HOME &&
+        (partition->purging == 0 || RT_MUTANT(lends_while_purging))) {
         lend(partition, turn->now_ns);
     }
     if (partition->closing && is_home(partition) && !more) {

@@ -6,6 +6,7 @@
 #include "actors/leader/settle.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 /* From here on a new producer id is asked for: an epoch has 15 bits, and a bump must never fail. */
 enum { EPOCH_RENEW = 32000 };
@@ -39,13 +40,15 @@ static void wait_for_identity(struct partition *partition) {
 
 static void begin_epoch(struct partition *partition, int64_t producer_id, int16_t epoch) {
     for (struct batch *batch = partition->pending.first; batch != NULL; batch = batch->next) {
-        if (batch->stamped) {
+        if (batch->stamped && !RT_MUTANT(bump_keeps_stamps)) {
             batch_unstamp(batch);
         }
     }
     partition->producer_id = producer_id;
     partition->producer_epoch = epoch;
-    partition->next_sequence = 0;
+    if (!RT_MUTANT(bump_keeps_sequence)) {
+        partition->next_sequence = 0;
+    }
     partition->bump_due = false;
     partition->abandoned = false;
 }
@@ -62,7 +65,7 @@ static bool has_identity(struct partition *partition) {
         begin_epoch(partition, id, 0);
         return true;
     }
-    if (partition->producer_epoch >= EPOCH_RENEW) {
+    if (partition->producer_epoch >= EPOCH_RENEW && !RT_MUTANT(epoch_runs_over)) {
         if (id == partition->producer_id) {
             identity_renew(identity, id);
         } else if (!partition->bump_due && !has_stamped(partition)) {
@@ -70,10 +73,10 @@ static bool has_identity(struct partition *partition) {
             return true;
         }
     }
-    if (!partition->bump_due || has_unsure(partition)) {
+    if (!partition->bump_due || (has_unsure(partition) && !RT_MUTANT(bump_before_settled))) {
         return true;
     }
-    if (partition->producer_epoch < INT16_MAX) {
+    if (partition->producer_epoch < INT16_MAX || RT_MUTANT(epoch_runs_over)) {
         begin_epoch(partition, partition->producer_id, (int16_t)(partition->producer_epoch + 1));
         return true;
     }
@@ -86,7 +89,7 @@ static bool has_identity(struct partition *partition) {
 
 bool lend_is_worn(const struct partition *partition) {
     struct identity *identity = &producer_of(partition)->identity;
-    return partition->producer_epoch >= EPOCH_RENEW &&
+    return partition->producer_epoch >= EPOCH_RENEW && !RT_MUTANT(worn_ticket_stays) &&
            atomic_load_explicit(&identity->producer_id, memory_order_acquire) !=
                partition->producer_id;
 }
@@ -124,10 +127,15 @@ static void lend_to(struct partition *partition, const struct snapshot_topic *en
     partition->broker = place->leader;
     partition->leader_epoch = place->leader_epoch;
     memcpy(partition->topic_id, entry->id, sizeof partition->topic_id);
-    partition->proven = false;
+    if (!RT_MUTANT(proof_outlives_leader)) {
+        partition->proven = false;
+    }
     partition->state = LEADER_LENT;
     struct batch *batch;
     while ((batch = batch_list_pop(&partition->pending)) != NULL) {
+        if (RT_MUTANT(unsure_stays_behind) && batch->standing == BATCH_UNSURE) {
+            batch->standing = BATCH_UNTRIED;
+        }
         post(partition, &batch->mail);
     }
     rt_notify(&partition->broker->aggregator.actor);
@@ -135,7 +143,7 @@ static void lend_to(struct partition *partition, const struct snapshot_topic *en
 
 void lend(struct partition *partition, uint64_t now_ns) {
     struct producer *producer = producer_of(partition);
-    if (partition->away > 0) {
+    if (partition->away > 0 && !RT_MUTANT(overtakes_retries)) {
         partition->state = LEADER_RETRYING;
         return;
     }
@@ -160,6 +168,13 @@ void lend(struct partition *partition, uint64_t now_ns) {
     if (place != NULL && place->leader != NULL) {
         lend_to(partition, entry, place);
         return;
+    }
+    if (RT_MUTANT(no_leader_is_final)) {
+        settle_refuse(partition, SLUICE_NO_LEADER);
+        return;
+    }
+    if (RT_MUTANT(sequence_lost_with_leader)) {
+        partition->next_sequence = 0;
     }
     partition->state = LEADER_NO_LEADER;
     metadata_wait(&producer->metadata, partition);

@@ -7,6 +7,7 @@
 #include "actors/producer/producer.h"
 #include "actors/retry/retry.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static struct producer *producer_of(const struct partition *partition) {
     return partition->topic->producer;
@@ -15,12 +16,19 @@ static struct producer *producer_of(const struct partition *partition) {
 /* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may
  * still arrive: both ask for a higher epoch before anything new is stamped. */
 static void give_up(struct partition *partition, struct batch *batch, sluice_code error) {
-    if (batch->stamped) {
+    if (batch->stamped && RT_MUTANT(gap_closed_by_rewinding)) {
+        partition->next_sequence = batch->base_sequence;
+    } else if (batch->stamped && !RT_MUTANT(gap_without_bump)) {
         partition->bump_due = true;
     }
     bool unsure = batch->standing == BATCH_UNSURE;
     partition->abandoned = partition->abandoned || unsure;
-    batch_decide(batch, unsure ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, error, -1);
+    if (unsure && RT_MUTANT(unsure_is_persisted)) {
+        batch_decide(batch, SLUICE_PERSISTED, SLUICE_OK, -1);
+        return;
+    }
+    bool unknown = unsure && !RT_MUTANT(unsure_is_not_persisted);
+    batch_decide(batch, unknown ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, error, -1);
 }
 
 static uint64_t overdue_at(const struct batch *batch) {
@@ -80,7 +88,8 @@ static void send_away(struct partition *partition, struct batch *batch, uint64_t
     partition->away++;
     uint64_t retry_at_ns = now_ns + backoff_ns(partition, batch);
     uint64_t overdue_ns = overdue_at(batch);
-    batch->retry_at_ns = retry_at_ns < overdue_ns ? retry_at_ns : overdue_ns;
+    bool in_time = retry_at_ns < overdue_ns || RT_MUTANT(retry_outlives_delivery);
+    batch->retry_at_ns = in_time ? retry_at_ns : overdue_ns;
     atomic_fetch_add_explicit(&producer_of(partition)->counters.batches_retried, 1,
                               memory_order_relaxed);
     retry_post(&producer_of(partition)->retry, batch);
@@ -101,7 +110,8 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
         if (partition->lost && batch->standing == BATCH_UNSURE) {
             reason = SLUICE_SEQUENCE_LOST;
         }
-        if (batch->tried && sluice_code_refreshes_metadata(batch->last_error)) {
+        if (batch->tried && sluice_code_refreshes_metadata(batch->last_error) &&
+            !RT_MUTANT(broken_link_asks_nothing)) {
             metadata_refresh(&producer_of(partition)->metadata);
         }
         if (reason != SLUICE_OK) {
@@ -114,9 +124,14 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
         }
     }
     partition->lost = false;
-    batch_list_append(&kept, &partition->pending);
+    if (RT_MUTANT(fresh_before_recalled)) {
+        batch_list_append(&partition->pending, &kept);
+        kept = partition->pending;
+    } else {
+        batch_list_append(&kept, &partition->pending);
+    }
     partition->pending = kept;
-    if (partition->away > 0) {
+    if (partition->away > 0 && !RT_MUTANT(overtakes_retries)) {
         partition->state = LEADER_RETRYING;
     }
 }

@@ -20,6 +20,7 @@
 
 #include "actors/leader/partition.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 #define WRITING_ACTIVE ((uintptr_t)1)
 #define WRITING_CLOSE_ASKED ((uintptr_t)2)
@@ -62,7 +63,7 @@ static inline void writing_close(struct partition *partition) {
 
 static inline bool batch_is_closed(const struct batch *batch) {
     uintptr_t seen = atomic_load_explicit(&batch->partition->writing, memory_order_acquire);
-    return (seen & ~WRITING_BITS) != (uintptr_t)batch;
+    return (seen & ~WRITING_BITS) != (uintptr_t)batch || RT_MUTANT(bytes_after_length);
 }
 
 /* The holder's: closes the batch. False: the writer is inside, and will close it and tell the

@@ -16,6 +16,7 @@
 
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 /* ---- the buffer ------------------------------------------------------------------------------ */
 
@@ -145,7 +146,8 @@ static bool answers_take(struct link *link, struct rt_turn *turn) {
         size_t frame_size;
         const uint8_t *at = link->input + link->input_parsed;
         enum kafka_frame_status status = kafka_frame_measure(
-            at, link->input_used - link->input_parsed, LINK_ANSWER_BYTES_MAX, &frame_size);
+            at, link->input_used - link->input_parsed,
+            RT_MUTANT(any_frame_size) ? INT32_MAX : LINK_ANSWER_BYTES_MAX, &frame_size);
         if (status == KAFKA_FRAME_PARTIAL) {
             return true;
         }
@@ -270,6 +272,10 @@ void link_write(struct link *link, struct rt_turn *turn) {
         size_t count = queue_gather(link, slices);
         int64_t written = rt_socket_write(link_world(link), &link->socket, slices, count);
         if (written == RT_IO_AGAIN) {
+            if (RT_MUTANT(half_a_frame) && link->queue.first->bytes_written > 0) {
+                link->queue.first->bytes_written = link->queue.first->size;
+                request_written(link, turn);
+            }
             return;
         }
         if (written < 0) {

@@ -9,6 +9,7 @@
 #include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 struct partition *partition_get(struct partition_actor *actor, int32_t index) {
     RT_ASSERT(index >= -1 && index < actor->table_size);
@@ -70,7 +71,8 @@ static void learn(struct partition_actor *self) {
         return;
     }
     bool is_new = memcmp(entry->id, self->topic_id, sizeof self->topic_id) != 0;
-    if (entry->partition_count > self->partition_count || (is_new && entry->partition_count > 0)) {
+    if (entry->partition_count > self->partition_count ||
+        (is_new && entry->partition_count > 0 && !RT_MUTANT(old_topic_stays))) {
         self->partition_count = entry->partition_count;
         memcpy(self->topic_id, entry->id, sizeof self->topic_id);
     }

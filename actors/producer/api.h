@@ -4,6 +4,7 @@
 #define ACTORS_PRODUCER_API_H
 
 #include "actors/producer/producer.h"
+#include "runtime/mutant.h"
 
 static inline struct producer *producer_from(sluice_producer *producer) {
     return (struct producer *)producer;
@@ -30,7 +31,7 @@ sluice_code why_full(struct producer *producer, sluice_code full);
 /* The calling thread is inside a report callback. */
 static inline bool in_callback(struct producer *producer) {
     struct input_lane *lane = input_lane_of(producer);
-    return lane != NULL && lane->in_callback != 0;
+    return lane != NULL && lane->in_callback != 0 && !RT_MUTANT(callbacks_may_wait);
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 /* What a flush waits for: a ticket has passed, an epoch has nothing undecided. Waiters have a word
  * of their own, so that batches that are decided one by one do not wake them each time. */
@@ -64,7 +65,7 @@ static bool has_passed(struct producer *producer, uint32_t ticket) {
 
 /* Nothing of the epochs before `epoch` is undecided. */
 static bool is_done(struct producer *producer, uint32_t epoch) {
-    for (uint32_t back = 1; back < FLUSH_EPOCHS; back++) {
+    for (uint32_t back = RT_MUTANT(flush_waits_for_all) ? 0 : 1; back < FLUSH_EPOCHS; back++) {
         if (atomic_load_explicit(counter(producer, epoch - back), memory_order_seq_cst) != 0) {
             return false;
         }
@@ -118,6 +119,9 @@ static bool flush_epochs(struct producer *producer, uint64_t deadline_ns) {
         return false;
     }
     uint32_t target = atomic_load_explicit(&producer->flush_target, memory_order_seq_cst);
+    if (RT_MUTANT(flush_at_queueing)) {
+        return true;
+    }
     return wait_for(producer, is_done, target, deadline_ns);
 }
 

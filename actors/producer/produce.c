@@ -5,6 +5,7 @@
 #include "protocol/murmur2.h"
 #include "protocol/varint.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static size_t value_size_of(const sluice_record *record) {
     return record->value == NULL ? 0 : record->value_size;
@@ -48,8 +49,8 @@ static sluice_code admission(struct producer *producer) {
     if (rt_forked(producer->world)) {
         return SLUICE_FORKED;
     }
-    return atomic_load_explicit(&producer->closed, memory_order_acquire) != 0 ? SLUICE_CLOSED
-                                                                              : SLUICE_OK;
+    bool closed = atomic_load_explicit(&producer->closed, memory_order_acquire) != 0;
+    return closed && !RT_MUTANT(accepts_after_close) ? SLUICE_CLOSED : SLUICE_OK;
 }
 
 static int64_t charge_of(uint64_t body_size) {
@@ -95,7 +96,7 @@ static sluice_code produce(struct topic *topic, const sluice_record *record, boo
         return why_full(producer, SLUICE_FULL);
     }
     if (!input_append(lane, topic, record, (uint32_t)body_size, (uint32_t)charge, sync)) {
-        rt_budget_give(&producer->budget, charge);
+        rt_budget_give(&producer->budget, RT_MUTANT(refusal_keeps_credit) ? 0 : charge);
         return SLUICE_NO_MEMORY;
     }
     input_notify(lane, sync);
@@ -148,6 +149,7 @@ static bool wait_for_room(struct producer *producer, const struct wish *wish) {
     if (serves && report_serve(producer) > 0) {
         return true;
     }
+    deadline_ns = RT_MUTANT(waits_without_end) ? RT_FOREVER : deadline_ns;
     atomic_fetch_add_explicit(&producer->hurry, 1, memory_order_seq_cst);
     rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
     bool in_time;

@@ -14,6 +14,7 @@
 #include "protocol/murmur2.h"
 #include "protocol/record.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 struct sluice_reservation {
     struct producer *producer;
@@ -122,7 +123,7 @@ void sluice_abort(sluice_reservation *reservation) {
     }
     struct producer *producer = reservation->producer;
     chunk_release(producer, reservation->chunk);
-    room_give(producer, reservation->charge);
+    room_give(producer, RT_MUTANT(abort_keeps_credit) ? 0 : reservation->charge);
     reservation_free(reservation);
 }
 

@@ -14,6 +14,7 @@
 #include "actors/producer/producer.h"
 #include "actors/topic/sweep.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 static uint64_t gather_ns(const struct producer *producer) {
     uint64_t linger_ns = (uint64_t)producer->config->linger_us * 1000;
@@ -130,7 +131,7 @@ static enum rt_verdict topic_run(struct rt_actor *actor, struct rt_turn *turn, u
     if ((marks & RT_MARK(TOPIC_MARK_TOKENS)) != 0) {
         flush_end(self);
     }
-    if (swept != SWEEP_MORE && swept != SWEEP_NO_MEMORY) {
+    if ((swept != SWEEP_MORE && swept != SWEEP_NO_MEMORY) || RT_MUTANT(flush_passes_short_sweep)) {
         flush_begin(self, wanted);
     }
     uint32_t purge = purge_of_marks(TOPIC_MARK_PURGE_UNSENT, marks);

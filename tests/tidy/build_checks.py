@@ -33,7 +33,7 @@ DOOR_KEEPERS = ("actors/producer/",)
 
 # Compiled in other presets only, or by a test of its own.
 COMPILED_ELSEWHERE = ("tests/plain/", "tests/sanitizers/", "tests/install/",
-                      "tests/include/nothing.c")
+                      "tests/include/nothing.c", "stress/mutants/")
 
 
 def run(*command):
