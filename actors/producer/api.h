@@ -15,7 +15,7 @@ static inline struct topic *topic_from(sluice_topic *topic) {
 
 /* Absolute, from the milliseconds of a public call: negative is without limit. */
 static inline uint64_t deadline_after(struct producer *producer, int64_t timeout_ms) {
-    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000) {
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000 || RT_MUTANT(waits_without_end)) {
         return RT_FOREVER;
     }
     return rt_now(producer->world) + (uint64_t)timeout_ms * 1000000;

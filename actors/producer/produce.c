@@ -149,7 +149,6 @@ static bool wait_for_room(struct producer *producer, const struct wish *wish) {
     if (serves && report_serve(producer) > 0) {
         return true;
     }
-    deadline_ns = RT_MUTANT(waits_without_end) ? RT_FOREVER : deadline_ns;
     atomic_fetch_add_explicit(&producer->hurry, 1, memory_order_seq_cst);
     rt_mark(&producer->metadata.actor, RT_MARK(METADATA_MARK_FLUSH));
     bool in_time;
