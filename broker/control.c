@@ -246,6 +246,7 @@ static void counters_add(sluice_broker_counters *sum, const sluice_broker_counte
     sum->connections_open += counters->connections_open;
     sum->batches += counters->batches;
     sum->batches_refused += counters->batches_refused;
+    sum->batches_damaged += counters->batches_damaged;
     sum->duplicates += counters->duplicates;
     sum->records += counters->records;
     sum->batch_bytes += counters->batch_bytes;

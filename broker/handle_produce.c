@@ -198,6 +198,7 @@ static void serve_partition(struct produce *produce, struct broker_topic *topic,
     if (effects.error == SLUICE_OK || effects.append_first) {
         code = judge(produce, topic, partition, received->records, &outcome.base_offset, &why);
         work->node->counters.batches_refused += code != SLUICE_OK;
+        work->node->counters.batches_damaged += code == SLUICE_BROKER_CORRUPT_MESSAGE;
         code = code == SLUICE_OK ? effects.error : code;
     }
     if (code == SLUICE_OK) {

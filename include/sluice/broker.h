@@ -274,6 +274,7 @@ typedef struct sluice_broker_counters {
     uint64_t connections_open; /* now */
     uint64_t batches;          /* appended */
     uint64_t batches_refused;  /* answered with an error by the brokers' own rules */
+    uint64_t batches_damaged;  /* of these, the ones whose checksum or layout is wrong */
     uint64_t duplicates;       /* answered as a success with the offset of the first time */
     uint64_t records;          /* appended */
     uint64_t batch_bytes;      /* appended */
