@@ -89,19 +89,23 @@ static bool options_check(const sluice_broker_options *options, struct rt_addres
                           sluice_error *error) {
     const char *text = options->address == NULL ? "127.0.0.1" : options->address;
     const char *wrong = NULL;
+    const char *why = "too many";
     if (options->broker_count > BROKER_NODES_MAX) {
         wrong = "broker_count";
     } else if (options->partition_count > BROKER_PARTITIONS_MAX) {
         wrong = "partition_count";
     } else if (options->port != 0 && options->port + options->broker_count > UINT16_MAX + 1u) {
         wrong = "port";
+        why = "the last broker's would be above 65535";
     } else if (options->request_bytes_max > INT32_MAX) {
         wrong = "request_bytes_max";
+        why = "above 2^31 - 1";
     } else if (!address_parse(text, address)) {
         wrong = "address";
+        why = "neither IPv4 nor IPv6";
     }
     if (wrong != NULL) {
-        error_set(error, SLUICE_INVALID_ARGUMENT, wrong, "not allowed");
+        error_set(error, SLUICE_INVALID_ARGUMENT, wrong, why);
     }
     return wrong == NULL;
 }

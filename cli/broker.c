@@ -107,7 +107,7 @@ int broker_run(int count, char **arguments) {
     sluice_broker *broker = sluice_broker_create(&asked, &error);
     if (broker == NULL) {
         (void)fprintf(stderr, "sluice broker: %s\n", error.text);
-        return EXIT_FAILED;
+        return sluice_code_class(error.code) == SLUICE_CLASS_CALLER ? EXIT_USAGE : EXIT_FAILED;
     }
     (void)printf("%s\n", sluice_broker_bootstrap(broker));
     (void)fflush(stdout);

@@ -44,6 +44,20 @@ static bool is_one_of(const char *word, const char *first, const char *second, c
     return strcmp(word, first) == 0 || strcmp(word, second) == 0 || strcmp(word, third) == 0;
 }
 
+static int command_unknown(const char *name) {
+    (void)fprintf(stderr, "sluice: there is no command \"%s\" (see sluice --help)\n", name);
+    return EXIT_USAGE;
+}
+
+static int help_about(char *name) {
+    const struct command *command = command_find(name);
+    char *arguments[] = {name, (char *)"--help", NULL};
+    if (command != NULL) {
+        return command->run(2, arguments);
+    }
+    return is_one_of(name, "help", "version", "--help") ? help() : command_unknown(name);
+}
+
 /* A standard descriptor that is closed would become one of our sockets. Opened for the wrong
  * direction, reading from or writing to it still fails with "Bad file descriptor". */
 static void occupy_standard_descriptors(void) {
@@ -62,11 +76,7 @@ int main(int count, char **arguments) {
         return EXIT_USAGE;
     }
     if (is_one_of(arguments[1], "help", "--help", "-h")) {
-        if (count > 2 && command_find(arguments[2]) != NULL) {
-            char *help_arguments[] = {arguments[2], (char *)"--help", NULL};
-            return command_find(arguments[2])->run(2, help_arguments);
-        }
-        return help();
+        return count > 2 ? help_about(arguments[2]) : help();
     }
     if (is_one_of(arguments[1], "version", "--version", "-V")) {
         (void)printf("sluice %s\n", sluice_version());
@@ -74,9 +84,7 @@ int main(int count, char **arguments) {
     }
     const struct command *command = command_find(arguments[1]);
     if (command == NULL) {
-        (void)fprintf(stderr, "sluice: there is no command \"%s\" (see sluice --help)\n",
-                      arguments[1]);
-        return EXIT_USAGE;
+        return command_unknown(arguments[1]);
     }
     int status = command->run(count - 1, arguments + 1);
     if (fflush(stdout) != 0) {

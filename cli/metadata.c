@@ -24,11 +24,16 @@ static const struct option options[] = {
     {NULL, 0, NULL, 0},
 };
 
+static void count_print(const char *before, int32_t count, const char *what) {
+    (void)printf("%s%d %s%s", before, count, what, count == 1 ? "" : "s");
+}
+
 static void brokers_print(const sluice_cluster *cluster) {
     (void)printf("cluster %s, controller %d\n",
                  cluster->cluster_id == NULL ? "without an id" : cluster->cluster_id,
                  cluster->controller);
-    (void)printf("%d brokers\n", cluster->broker_count);
+    count_print("", cluster->broker_count, "broker");
+    (void)putchar('\n');
     for (int32_t i = 0; i < cluster->broker_count; i++) {
         const sluice_cluster_broker *broker = &cluster->brokers[i];
         (void)printf("  broker %d at %s:%u\n", broker->id, broker->host, broker->port);
@@ -38,7 +43,8 @@ static void brokers_print(const sluice_cluster *cluster) {
 /* False when the broker told of an error. */
 static bool topic_print(const sluice_cluster_topic *topic) {
     char text[256];
-    (void)printf("  topic \"%s\" with %d partitions", topic->name, topic->partition_count);
+    (void)printf("  topic \"%s\"", topic->name);
+    count_print(" with ", topic->partition_count, "partition");
     if (topic->error != SLUICE_OK) {
         (void)printf(": %s", sluice_code_describe(topic->error, text, sizeof text));
     }
@@ -65,11 +71,12 @@ static int cluster_show(const sluice_config *config, const char *topic) {
     sluice_cluster *cluster = sluice_cluster_fetch(producer, topic, TIMEOUT_MS, &error);
     if (cluster == NULL) {
         (void)fprintf(stderr, "sluice metadata: %s\n", error.text);
-        status = EXIT_FAILED;
+        status = error.code == SLUICE_INVALID_TOPIC ? EXIT_USAGE : EXIT_FAILED;
     } else {
         status = EXIT_DONE;
         brokers_print(cluster);
-        (void)printf("%d topics\n", cluster->topic_count);
+        count_print("", cluster->topic_count, "topic");
+        (void)putchar('\n');
         for (int32_t i = 0; i < cluster->topic_count; i++) {
             if (!topic_print(&cluster->topics[i])) {
                 status = EXIT_FAILED;

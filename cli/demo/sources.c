@@ -96,7 +96,7 @@ static bool is_skipped_folder(const FTSENT *entry) {
 
 static void sources_read(struct sources *sources, char *folder) {
     char *folders[] = {folder, NULL};
-    FTS *walk = fts_open(folders, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    FTS *walk = fts_open(folders, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
     FTSENT *entry;
     while (walk != NULL && (entry = fts_read(walk)) != NULL) {
         if (entry->fts_info == FTS_D && is_skipped_folder(entry)) {
@@ -139,6 +139,10 @@ bool sources_open(struct sources *sources, const char *folder) {
         (void)snprintf(path, sizeof path, "%s", folder);
     } else {
         default_folder(path, sizeof path);
+    }
+    if (access(path, R_OK) != 0) {
+        (void)fprintf(stderr, "sluice demo: %s: %s\n", path, strerror(errno));
+        return false;
     }
     sources_read(sources, path);
     if (sources->count == 0) {

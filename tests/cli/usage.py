@@ -33,11 +33,14 @@ WRONG = (
     ['produce', '-b', HERE, '-t', 'no spaces'],
     ['produce', '-b', HERE, '-t', ''],
     ['broker', '--port', '65536'],
+    ['broker', '--port', '65535', '--brokers', '2'],
     ['broker', '--brokers', '0'],
     ['broker', '--partitions', 'x'],
     ['broker', '9092'],
     ['metadata'],
     ['metadata', '-b', HERE, 'topic'],
+    ['metadata', '-b', HERE, '-t', ''],
+    ['help', 'frobnicate'],
     ['bench'],
     ['bench', '-b', HERE, '--records', '0'],
     ['bench', '-b', HERE, '--threads', '100000'],
@@ -67,6 +70,12 @@ def test_help_is_everywhere():
         equal(result.status, 0, f'status of {words}')
         equal(result.text, '', f'standard error of {words}')
         assert result.stdout.startswith(b'usage: sluice'), result.stdout
+
+
+def test_a_folder_that_is_not_there_is_told():
+    result = sluice('demo', '/no/such/folder')
+    equal(result.status, 1, 'status')
+    assert 'No such file or directory' in result.text, result.text
 
 
 def test_help_names_every_option_of_the_command():
