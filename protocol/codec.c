@@ -130,13 +130,12 @@ enum kafka_codec_status kafka_decompress_step(const struct kafka_codec *codec, v
     return codec->decompress_step(memory, flow);
 }
 
-/* No more than the ratio allows, small inputs aside. */
+/* No more than the ratio allows, small inputs aside. Divides, so that no product is too large. */
 static size_t output_cap(size_t in_size, size_t out_size) {
     enum { SMALL_SIZE = 64 };
-    size_t by_ratio = in_size > SIZE_MAX / KAFKA_CODEC_RATIO_MAX - SMALL_SIZE
-                          ? SIZE_MAX
-                          : (in_size + SMALL_SIZE) * KAFKA_CODEC_RATIO_MAX;
-    return smaller(by_ratio, out_size);
+    size_t counted_size = in_size + SMALL_SIZE;
+    return counted_size > out_size / KAFKA_CODEC_RATIO_MAX ? out_size
+                                                           : counted_size * KAFKA_CODEC_RATIO_MAX;
 }
 
 enum kafka_codec_status kafka_decompress(const struct kafka_codec *codec, void *memory,

@@ -27,9 +27,7 @@ struct stream {
 static void *allocate(void *opaque, uInt count, uInt size) {
     struct stream *stream = opaque;
     size_t wanted = ((size_t)count * size + 15) & ~(size_t)15;
-    if (wanted > (size_t)(stream->end - stream->free_at)) {
-        return Z_NULL;
-    }
+    RT_ASSERT(wanted <= (size_t)(stream->end - stream->free_at));
     void *memory = stream->free_at;
     stream->free_at += wanted;
     return memory;
@@ -117,7 +115,9 @@ static enum kafka_codec_status judge(struct stream *stream, const struct kafka_c
         if (flow->in_size == 0) {
             return KAFKA_CODEC_DONE;
         }
-        return inflateReset(&stream->zlib) == Z_OK ? KAFKA_CODEC_MORE : KAFKA_CODEC_CORRUPT;
+        int begun = inflateReset(&stream->zlib);
+        RT_ASSERT(begun == Z_OK);
+        return KAFKA_CODEC_MORE;
     }
     return result == Z_OK || result == Z_BUF_ERROR ? KAFKA_CODEC_MORE : KAFKA_CODEC_CORRUPT;
 }

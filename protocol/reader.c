@@ -16,25 +16,25 @@ struct kafka_uuid kafka_read_uuid(struct kafka_reader *reader) {
     return id;
 }
 
-/* The last byte that a number of `bits` can have carries only bits % 7 of them. */
+/* The last byte that a number of `bits` can have carries only bits % 7 of them, and does not go
+ * on. */
 static uint64_t read_uvarint_bits(struct kafka_reader *reader, unsigned bits) {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < bits; shift += 7) {
+    for (unsigned shift = 0;; shift += 7) {
         const uint8_t *byte = kafka_read_raw(reader, 1);
         if (byte == NULL) {
             return 0;
         }
         uint64_t part = *byte & 0x7F;
         if (bits - shift < 7 && (*byte >> (bits - shift)) != 0) {
-            break;
+            kafka_reader_fail(reader);
+            return 0;
         }
         value |= part << shift;
         if (*byte < 0x80) {
             return value;
         }
     }
-    kafka_reader_fail(reader);
-    return 0;
 }
 
 uint32_t kafka_read_uvarint(struct kafka_reader *reader) {

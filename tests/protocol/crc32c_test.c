@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/crc32c.h"
 #include "test.h"
+
+#include <limits.h>
+#include <sys/mman.h>
+
 #include "tests/protocol/vectors.h"
 
 /* RFC 3720, B.4, and the customary check value. */
@@ -49,4 +53,16 @@ Test(crc32c, shifts_of_huge_sizes_agree_with_their_parts) {
         uint32_t half = kafka_crc32c_shift(sizes[i]);
         cr_assert_eq(kafka_crc32c_join(half, 0, half), kafka_crc32c_shift(2 * sizes[i]));
     }
+}
+
+/* ISA-L counts in int. */
+Test(crc32c, sums_more_than_two_gigabytes_at_once) {
+    const size_t size = (size_t)INT_MAX + 4099;
+    void *zeros = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    cr_assert_neq(zeros, MAP_FAILED);
+    uint32_t first = kafka_crc32c(0, zeros, size / 2);
+    uint32_t second = kafka_crc32c(0, zeros, size - size / 2);
+    uint32_t joined = kafka_crc32c_join(first, second, kafka_crc32c_shift(size - size / 2));
+    cr_assert_eq(kafka_crc32c(0, zeros, size), joined);
+    munmap(zeros, size);
 }

@@ -112,6 +112,16 @@ Test(reader, of_nothing_is_valid_and_fails_at_once) {
     cr_assert(reader.failed);
 }
 
+Test(reader, that_stands_behind_its_end_or_goes_on_after_failure_is_not_valid) {
+    const uint8_t bytes[] = {1, 2};
+    struct kafka_reader behind = {bytes + 2, bytes + 1, false};
+    struct kafka_reader goes_on = {bytes, bytes + 2, true};
+    struct kafka_reader nowhere = {NULL, NULL, false};
+    cr_assert_not(kafka_reader_is_valid(&behind));
+    cr_assert_not(kafka_reader_is_valid(&goes_on));
+    cr_assert_not(kafka_reader_is_valid(&nowhere));
+}
+
 Test(reader, tells_null_from_empty) {
     const uint8_t bytes[] = {0xff, 0xff, 0, 0, 0, 1};
     struct kafka_reader reader = kafka_reader_of(bytes, sizeof bytes);
@@ -228,6 +238,23 @@ Test(writer, never_writes_beyond_its_end_and_remembers) {
     cr_assert(kafka_writer_is_valid(&writer));
 }
 
+Test(writer, that_stands_outside_of_its_memory_is_not_valid) {
+    uint8_t bytes[3];
+    struct kafka_writer before = {bytes + 1, bytes, bytes + 2, false};
+    struct kafka_writer behind = {bytes, bytes + 2, bytes + 1, false};
+    cr_assert_not(kafka_writer_is_valid(&before));
+    cr_assert_not(kafka_writer_is_valid(&behind));
+}
+
+Test(writer, of_nothing_has_room_for_nothing) {
+    struct kafka_writer writer = kafka_writer_of(NULL, 0);
+    cr_assert(kafka_writer_is_valid(&writer));
+    kafka_write_raw(&writer, NULL, 0);
+    cr_assert_not(writer.failed);
+    kafka_write_int8(&writer, 1);
+    cr_assert(writer.failed);
+}
+
 Test(writer, writes_what_the_reader_reads) {
     uint8_t bytes[128];
     struct kafka_uuid id = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}};
@@ -266,6 +293,22 @@ Test(writer, refuses_what_the_format_cannot_hold) {
     kafka_write_text(&writer, KAFKA_TEXT_NULL, false);
     cr_assert(writer.failed);
     writer = kafka_writer_of(bytes, sizeof bytes);
+    kafka_write_text_nullable(&writer, (struct kafka_text){NULL, 3}, false);
+    cr_assert(writer.failed, "null has no size");
+    writer = kafka_writer_of(bytes, sizeof bytes);
     kafka_write_count(&writer, (uint32_t)INT32_MAX + 1, false);
     cr_assert(writer.failed);
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+Test(text, equals_what_has_its_bytes_and_null_equals_null_alone) {
+    struct kafka_text null = KAFKA_TEXT_NULL, empty = kafka_text_of("");
+    struct kafka_text orders = kafka_text_of("orders");
+    cr_assert(kafka_text_equal(orders, (struct kafka_text){"orders and more", 6}));
+    cr_assert_not(kafka_text_equal(orders, kafka_text_of("ordert")));
+    cr_assert_not(kafka_text_equal(orders, kafka_text_of("order")));
+    cr_assert(kafka_text_equal(null, kafka_text_of(NULL)));
+    cr_assert_not(kafka_text_equal(null, empty));
+    cr_assert_not(kafka_text_equal(empty, null));
 }

@@ -76,3 +76,14 @@ Test(fetch, response_is_written_as_the_official_broker_does) {
     }
     vector_free(&batch);
 }
+
+/* The epoch alone is told, too: a client may know it to be newer than its own. */
+Test(fetch, response_tells_an_epoch_whose_leader_is_not_known) {
+    const struct kafka_fetch_outcome outcome = {.leader_id = -1, .leader_epoch = 9};
+    uint8_t bytes[32];
+    struct kafka_writer writer = kafka_writer_of(bytes, sizeof bytes);
+    kafka_fetch_response_partition_end(&writer, 12, &outcome);
+    const uint8_t expected[] = {1, 1, 9, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 9, 0};
+    cr_assert_eq(kafka_writer_size(&writer), sizeof expected);
+    cr_assert_arr_eq(bytes, expected, sizeof expected);
+}

@@ -90,6 +90,19 @@ Test(produce, request_goes_out_around_its_batches_as_the_official_client_writes_
     }
 }
 
+Test(produce, bound_holds_for_names_longer_than_an_id) {
+    struct sample sample;
+    sample_init(&sample, 9, NULL, -1);
+    sample.topics[0].name = kafka_text_of("a name that is longer than the sixteen bytes of an id");
+    size_t bound = kafka_produce_request_bound(&sample.request);
+    uint8_t *bytes = malloc(bound);
+    struct kafka_writer scratch = kafka_writer_of(bytes, bound);
+    kafka_produce_request_encode(&scratch, 9, &sample.request);
+    cr_assert_not(scratch.failed);
+    free(bytes);
+    sample_deinit(&sample);
+}
+
 Test(produce, cuts_count_from_the_frame_wherever_it_begins) {
     struct sample sample;
     uint8_t bytes[512];
