@@ -150,7 +150,8 @@ static void bytes_arrive(struct sim *sim, struct sim_pipe *pipe, uint32_t size) 
     pipe->arrived += size;
     if (!reader->open) {
         sim_pipe_forget_arrived(pipe);
-        if (writer_of(pipe)->open && writer_of(pipe)->error == 0) {
+        if (writer_of(pipe)->open) {
+            RT_ASSERT(writer_of(pipe)->error == 0); /* else what it sent was taken back */
             sim_pipe_close(sim, &pipe->connection->pipes[1 - side_of(pipe)], SIM_SEGMENT_RESET);
         }
         return;
@@ -175,10 +176,9 @@ static void segment_arrive(struct sim *sim, struct sim_pipe *pipe) {
         break;
     case SIM_SEGMENT_RESET:
         sim_note(sim, SIM_NOTE_ARRIVE_RESET, NULL, id, reader->side, 0);
-        if (reader->open) {
-            sim_pipe_cut(sim, &pipe->connection->pipes[reader->side], false);
-            end_reset(reader);
-        }
+        RT_ASSERT(reader->open); /* who resets has closed; had both, nothing would be left */
+        sim_pipe_cut(sim, &pipe->connection->pipes[reader->side], false);
+        end_reset(reader);
         break;
     }
 }
@@ -196,7 +196,8 @@ void sim_pipe_arrival_event(struct sim *sim, struct sim_pipe *pipe) {
         pipe->segment_count = 0;
         return;
     }
-    if (connection->stage == SIM_STAGE_GREETING && side_of(pipe) == SIM_CLIENT) {
+    if (connection->stage == SIM_STAGE_GREETING) {
+        RT_ASSERT(side_of(pipe) == SIM_CLIENT); /* nobody has accepted yet who could write */
         sim_unschedule(sim, &connection->handshake);
         sim_handshake_complete(sim, connection); /* the first bytes are a greeting as well */
     }
@@ -207,7 +208,8 @@ void sim_pipe_arrival_event(struct sim *sim, struct sim_pipe *pipe) {
 
 void sim_pipe_room_event(struct sim *sim, struct sim_pipe *pipe) {
     struct sim_end *writer = writer_of(pipe);
-    if (writer->open && writer->wants_write) {
+    if (writer->open) {
+        RT_ASSERT(writer->wants_write); /* else nothing was scheduled */
         sim_note(sim, SIM_NOTE_ROOM, NULL, pipe->connection->id, writer->side, 0);
         writer->wants_write = false;
         sim_end_mark(writer);
@@ -231,7 +233,9 @@ void sim_pipe_cut(struct sim *sim, struct sim_pipe *pipe, bool deliver) {
         struct sim_segment segment = segment_pop(pipe);
         pipe->on_way -= segment.size;
         pipe->arrived += segment.size;
-        pipe->ended = pipe->ended || segment.kind == SIM_SEGMENT_END;
+        if (segment.kind == SIM_SEGMENT_END) {
+            pipe->ended = true;
+        }
     }
     pipe->segment_count = 0;
     pipe->on_way = 0;
@@ -244,13 +248,10 @@ void sim_pipe_heal(struct sim *sim, struct sim_pipe *pipe) {
     if (!pipe->parked) {
         return;
     }
+    RT_ASSERT(pipe->segment_count > 0); /* the one that was about to arrive waits */
     pipe->parked = false;
-    if (pipe->segment_count > 0) {
-        uint64_t arrives_ns = sim->now_ns + sim_delay(sim);
-        struct sim_segment *first = segment_first(pipe);
-        first->arrives_ns = first->arrives_ns > arrives_ns ? first->arrives_ns : arrives_ns;
-        segment_schedule(sim, pipe);
-    }
+    segment_first(pipe)->arrives_ns = sim->now_ns + sim_delay(sim);
+    segment_schedule(sim, pipe);
 }
 
 /* ---- read and write -------------------------------------------------------------------------- */
@@ -277,7 +278,8 @@ int64_t sim_socket_read(struct rt_world *world, struct rt_socket *socket, void *
     struct sim *sim = sim_of(world);
     struct sim_end *end = end_of(sim, socket);
     struct sim_pipe *pipe = &end->connection->pipes[1 - end->side];
-    if (pipe->arrived > 0 && size > 0) {
+    RT_ASSERT(size > 0);
+    if (pipe->arrived > 0) {
         size_t taken = cut_size(sim, size < pipe->arrived ? size : pipe->arrived);
         ring_take(pipe, data, taken);
         sim_note(sim, SIM_NOTE_READ, socket->actor, end->connection->id, end->side, taken);

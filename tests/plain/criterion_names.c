@@ -2,6 +2,7 @@
 /* test.h's doors, opened to Criterion. */
 #include "plain/failure.h"
 
+#include <signal.h>
 #include <stdarg.h>
 
 #include "test.h"
@@ -38,3 +39,18 @@ void test_skip(const char *format, ...) {
     criterion_skip_test("%s", text + 1);
     abort();
 }
+
+#ifdef SLUICE_COVERAGE
+int __llvm_profile_write_file(void);
+
+/* What was counted is written at exit; a test that must abort has run something, too. */
+static void write_counts(int number) {
+    (void)number;
+    (void)__llvm_profile_write_file();
+}
+
+__attribute__((constructor)) static void write_counts_before_abort(void) {
+    struct sigaction action = {.sa_handler = write_counts, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGABRT, &action, NULL);
+}
+#endif

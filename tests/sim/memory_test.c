@@ -18,6 +18,7 @@ Test(sim_memory, is_counted_and_aligned) {
     cr_assert_eq((uintptr_t)second % 16, 0);
     cr_assert_eq(atomic_load(&world->memory_used), 5000100);
     cr_assert_eq(rt_sim_memory_count(world), 2);
+    cr_assert_null(rt_acquire(world, SIZE_MAX), "more than there is");
     rt_release(world, first, 100);
     rt_release(world, second, 5000000);
     rt_release(world, NULL, 1);
@@ -72,6 +73,15 @@ Test(sim_memory, a_leak_is_found_at_the_end, .signal = SIGABRT) {
     struct rt_sim_options options = {.seed = 1};
     struct rt_world *world = rt_sim_create(&options);
     cr_assert_not_null(rt_acquire(world, 10));
+    rt_world_destroy(world);
+}
+
+Test(sim_memory, a_great_leak_is_named_in_part, .signal = SIGABRT) {
+    struct rt_sim_options options = {.seed = 1};
+    struct rt_world *world = rt_sim_create(&options);
+    for (int i = 0; i < 50; i++) {
+        cr_assert_not_null(rt_acquire(world, 10));
+    }
     rt_world_destroy(world);
 }
 
@@ -158,6 +168,50 @@ Test(sim_memory, destroy_finishes_what_waits_for_its_grace) {
     rt_world_destroy(world);
     cr_assert(publisher.gone);
     cr_assert_eq(publisher.freed, 1);
+}
+
+struct crowd {
+    struct rt_actor actor;
+    struct object objects[400];
+    bool in_activation;
+    unsigned freed;
+};
+
+static void crowd_object_free(struct rt_retired *retired) {
+    ++*((struct object *)retired)->freed;
+}
+
+static enum rt_verdict crowd_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
+    struct crowd *crowd = (struct crowd *)actor;
+    for (unsigned i = 0; i < sizeof crowd->objects / sizeof crowd->objects[0]; i++) {
+        crowd->objects[i].retired.free = crowd_object_free;
+        crowd->objects[i].freed = &crowd->freed;
+        rt_retire(turn->world, &crowd->objects[i].retired);
+    }
+    return (marks & MARK_STOP) != 0 ? RT_END : RT_IDLE;
+}
+
+static void never_called(void *context) {
+    (void)context;
+    cr_assert_fail("the world is over");
+}
+
+Test(sim_memory, destroy_finishes_many_that_are_due_at_once) {
+    static const struct rt_actor_kind kind = {.name = "crowd", .run = crowd_run};
+    static struct crowd crowd;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rt_sim_options options = {.seed = seed};
+        struct rt_world *world = rt_sim_create(&options);
+        memset(&crowd, 0, sizeof crowd);
+        rt_actor_start(&crowd.actor, &kind, world);
+        rt_mark(&crowd.actor, MARK_STOP);
+        rt_sim_settle(world);
+        for (unsigned i = 0; i < 100; i++) {
+            rt_sim_at(world, 0, never_called, NULL); /* before them, and it does not count */
+        }
+        rt_world_destroy(world);
+        cr_assert_eq(crowd.freed, sizeof crowd.objects / sizeof crowd.objects[0]);
+    }
 }
 
 Test(sim_memory, late_mail_to_an_actor_that_ended_disturbs_nobody) {

@@ -174,6 +174,17 @@ Test(sim_thread, a_thread_that_ends_hands_its_slot_back_once) {
     rt_world_destroy(world);
 }
 
+Test(sim_thread, ends_without_anybody_to_tell) {
+    int value;
+    struct rt_sim_options options = {.seed = 1};
+    struct rt_world *world = rt_sim_create(&options);
+    rt_sim_thread(world, 9);
+    *rt_thread_slot(world) = &value;
+    rt_sim_thread_end(world, 9);
+    cr_assert_null(*rt_thread_slot(world));
+    rt_world_destroy(world);
+}
+
 Test(sim_thread, nothing_left_to_happen_is_a_deadlock, .signal = SIGABRT) {
     struct answerer answerer;
     struct rt_world *world = answerer_start(&answerer, 2);

@@ -87,6 +87,19 @@ Test(sim_time, a_cancelled_timer_does_not_fire_and_a_moved_one_fires_once) {
     clock_finish(&clock, world);
 }
 
+Test(sim_time, a_timer_armed_for_never_is_cancelled) {
+    struct clock clock;
+    struct rt_world *world = clock_start(&clock, 1);
+    clock.wanted_ns[0] = SECOND;
+    rt_mark(&clock.actor, MARK_WORK);
+    rt_sim_run_until(world, SECOND / 2);
+    clock.wanted_ns[0] = RT_FOREVER;
+    rt_mark(&clock.actor, MARK_WORK);
+    rt_sim_run_until(world, 5 * SECOND);
+    cr_assert_eq(clock.fired, 0);
+    clock_finish(&clock, world);
+}
+
 Test(sim_time, timers_of_an_actor_that_ends_are_let_go) {
     struct clock clock;
     struct rt_world *world = clock_start(&clock, 1);
@@ -160,5 +173,45 @@ Test(sim_time, scripted_calls_come_at_their_time) {
         cr_assert_eq(calls, i);
     }
     cr_assert_not(rt_sim_step(world));
+    rt_world_destroy(world);
+}
+
+Test(sim_time, settle_makes_the_calls_that_are_due_now) {
+    struct rt_sim_options options = {.seed = 1};
+    struct rt_world *world = rt_sim_create(&options);
+    unsigned calls = 0;
+    rt_sim_run_until(world, SECOND);
+    rt_sim_at(world, SECOND, add_one, &calls);
+    rt_sim_at(world, SECOND + 1, add_one, &calls);
+    rt_sim_settle(world);
+    cr_assert_eq(calls, 1);
+    rt_world_destroy(world);
+}
+
+static void work(void *context) {
+    struct clock *clock = context;
+    clock->wanted_ns[0] = 0;
+    rt_mark(&clock->actor, MARK_WORK);
+}
+
+Test(sim_time, settle_runs_who_is_told_meanwhile) {
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct clock clock;
+        struct rt_world *world = clock_start(&clock, seed);
+        rt_sim_at(world, 0, work, &clock);
+        rt_sim_settle(world);
+        cr_assert_eq(clock.runs, 1);
+        clock_finish(&clock, world);
+    }
+}
+
+Test(sim_time, runs_to_the_end_of_all_that_will_happen_and_stays_there) {
+    struct rt_sim_options options = {.seed = 1};
+    struct rt_world *world = rt_sim_create(&options);
+    unsigned calls = 0;
+    rt_sim_at(world, 7 * SECOND, add_one, &calls);
+    rt_sim_run_until(world, RT_FOREVER);
+    cr_assert_eq(calls, 1);
+    cr_assert_eq(rt_now(world), 7 * SECOND);
     rt_world_destroy(world);
 }
