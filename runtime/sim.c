@@ -124,7 +124,6 @@ struct rt_world *rt_sim_create(const struct rt_sim_options *options) {
     if (sim->options.budget_max == 0) {
         sim->options.budget_max = 64;
     }
-    sim->next_port = SIM_FIRST_FREE_PORT;
     sim_random_seed(&sim->chance, options->seed, STREAM_CHANCE);
     sim_random_seed(&sim->workload, options->seed, STREAM_WORKLOAD);
     sim_random_seed(&sim->actors, options->seed, STREAM_ACTORS);

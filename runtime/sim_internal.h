@@ -163,7 +163,8 @@ struct sim_connection {
 enum {
     SIM_THREADS_MAX = 64,
     SIM_WORKERS = 4, /* workers there seem to be */
-    SIM_FIRST_FREE_PORT = 49152
+    SIM_FIRST_FREE_PORT = 49152,
+    SIM_FREE_PORTS = 65536 - SIM_FIRST_FREE_PORT
 };
 
 struct sim_actors { /* an array out of which any one is picked */
@@ -206,7 +207,7 @@ struct sim {
     uint32_t connections_made;
     uint32_t connections;
     int32_t handles;
-    uint16_t next_port;
+    uint32_t ports_picked;
 
     /* names */
     struct sim_name *names;

@@ -54,10 +54,7 @@ int sim_socket_listen(struct rt_world *world, struct rt_socket *socket,
     RT_ASSERT(sim->running == socket->actor);
     while (address->port == 0) {
         struct rt_address picked = *address;
-        picked.port = sim->next_port++;
-        if (sim->next_port == 0) {
-            sim->next_port = SIM_FIRST_FREE_PORT;
-        }
+        picked.port = (uint16_t)(SIM_FIRST_FREE_PORT + sim->ports_picked++ % SIM_FREE_PORTS);
         struct sim_site *taken = site_find(sim, &picked);
         if (taken == NULL || taken->listener == NULL) {
             *address = picked;

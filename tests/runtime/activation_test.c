@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The activation protocol on real threads: nothing lost, nobody inside twice, nobody starved. */
+#include <signal.h>
+
 #include "harness.h"
 #include "test.h"
 
@@ -352,6 +354,43 @@ Test(activation, a_message_from_outside_is_handled_while_all_workers_are_busy) {
 }
 
 /* ---- worlds ---------------------------------------------------------------------------------- */
+
+/* An actor of one world that gives work to an actor of another, from its own worker. */
+static enum rt_verdict pass_on(struct harness_actor *self, struct rt_turn *turn, uint32_t marks) {
+    (void)turn;
+    (void)marks;
+    ping(self->context);
+    return RT_END;
+}
+
+Test(activation, a_worker_may_send_to_an_actor_of_another_world) {
+    struct rt_world *here = harness_world(1), *there = harness_world(1);
+    struct echo echo;
+    echo_start(&echo, there);
+    struct harness_actor sender = {.run = pass_on, .context = &echo};
+    harness_start(&sender, here);
+    rt_notify(&sender.actor);
+    harness_await(&echo.answered, 1);
+    rt_mark(&echo.self.actor, RT_MARK(0));
+    harness_end(here);
+    harness_end(there);
+}
+
+static enum rt_verdict answer_nonsense(struct harness_actor *self, struct rt_turn *turn,
+                                       uint32_t marks) {
+    (void)self;
+    (void)turn;
+    (void)marks;
+    return (enum rt_verdict)77;
+}
+
+Test(activation, an_answer_that_is_no_verdict_is_found, .signal = SIGABRT) {
+    struct rt_world *world = harness_world(1);
+    struct harness_actor actor = {.run = answer_nonsense};
+    harness_start(&actor, world);
+    rt_notify(&actor.actor);
+    harness_end(world);
+}
 
 Test(activation, several_worlds_live_beside_each_other) {
     struct rt_world *worlds[4];

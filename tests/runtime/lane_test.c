@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Lanes by themselves, and with many senders: every message is counted in and out, in order. */
 #include "harness.h"
+#include "runtime/sim.h"
 #include "test.h"
 
 struct letter {
@@ -56,6 +57,16 @@ Test(lane, rings_hold_their_bound_at_least) {
         a_ring_holds_its_bound(world, bound, rt_lane_mpsc_push);
     }
     harness_end(world);
+}
+
+Test(lane, a_ring_without_memory_says_so_and_leaves_nothing) {
+    struct rt_sim_options options = {.seed = 1};
+    struct rt_world *world = rt_sim_create(&options);
+    struct rt_lane_ring lane;
+    rt_sim_fail_memory(world, 1);
+    cr_assert(!rt_lane_ring_init(&lane, world, 10));
+    rt_lane_ring_deinit(&lane, world);
+    rt_world_destroy(world);
 }
 
 /* ---- senders are actors ---------------------------------------------------------------------- */

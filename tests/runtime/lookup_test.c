@@ -71,6 +71,11 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
         *list = fake(40);
         return 0;
     }
+    if (strcmp(host, "other.example") == 0) {
+        *list = fake(1);
+        (*list)->ai_family = AF_UNIX;
+        return 0;
+    }
     if (strcmp(host, "localhost") == 0) {
         int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
         *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
@@ -173,6 +178,13 @@ Test(lookup, a_name_has_all_its_addresses_in_order_and_never_more_than_fit) {
 Test(lookup, an_unknown_name_is_an_error_value) {
     struct rt_lookup_answer answer;
     answer_of(&answer, "missing.example");
+    cr_assert_eq(answer.error, EAI_NONAME);
+    cr_assert_eq(answer.count, 0);
+}
+
+Test(lookup, addresses_of_other_families_are_none) {
+    struct rt_lookup_answer answer;
+    answer_of(&answer, "other.example");
     cr_assert_eq(answer.error, EAI_NONAME);
     cr_assert_eq(answer.count, 0);
 }

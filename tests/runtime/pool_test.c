@@ -53,6 +53,26 @@ Test(pool, keeps_no_more_than_it_was_told) {
     harness_end(world);
 }
 
+Test(pool, gives_back_what_its_rings_have_no_place_for) {
+    enum { BUFFERS = 3000 };
+    struct rt_world *world = harness_world(1);
+    struct rt_pool *pool = rt_pool_create(world, (size_t)1 << 30);
+    uint64_t own_bytes = atomic_load(&world->memory_used);
+    static void *buffers[BUFFERS];
+    size_t capacity = 0;
+    for (int i = 0; i < BUFFERS; i++) {
+        buffers[i] = rt_pool_take(pool, 1, &capacity);
+    }
+    for (int i = 0; i < BUFFERS; i++) {
+        rt_pool_give(pool, buffers[i], capacity);
+    }
+    cr_assert_lt(atomic_load(&world->memory_used), own_bytes + BUFFERS * capacity);
+    cr_assert_gt(atomic_load(&world->memory_used), own_bytes);
+    rt_pool_destroy(pool);
+    rt_pool_destroy(NULL);
+    harness_end(world);
+}
+
 /* ---- a wave ---------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, HELD = 20 };

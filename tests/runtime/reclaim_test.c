@@ -134,6 +134,38 @@ static enum rt_verdict answer(struct harness_actor *self, struct rt_turn *turn, 
     return (marks & RT_MARK(0)) != 0 ? RT_END : RT_IDLE;
 }
 
+static void not_a_worker(void *context, unsigned index) {
+    (void)index;
+    rt_user_code(context, true);
+    rt_user_code(context, false);
+}
+
+Test(reclaim, user_code_outside_of_workers_concerns_nobody) {
+    struct rt_world *world = harness_world(1);
+    harness_threads(1, not_a_worker, world);
+    struct library library = {.freed.world = world};
+    rt_retire(world, &new_table(&library, 1)->retired);
+    harness_await(&library.freed, 1);
+    harness_end(world);
+}
+
+static enum rt_verdict call_as_another(struct harness_actor *self, struct rt_turn *turn,
+                                       uint32_t marks) {
+    (void)turn;
+    (void)marks;
+    not_a_worker(self->context, 0);
+    return RT_END;
+}
+
+Test(reclaim, user_code_of_another_world_s_worker_concerns_nobody) {
+    struct rt_world *here = harness_world(1), *there = harness_world(1);
+    struct harness_actor actor = {.run = call_as_another, .context = there};
+    harness_start(&actor, here);
+    rt_notify(&actor.actor);
+    harness_end(here);
+    harness_end(there);
+}
+
 Test(reclaim, user_code_on_a_worker_delays_neither_grace_periods_nor_other_actors) {
     struct rt_world *world = harness_world(2);
     struct host host = {.self.run = call_user_code,

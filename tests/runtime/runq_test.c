@@ -38,6 +38,60 @@ Test(runq, a_thief_takes_the_older_half) {
     }
 }
 
+Test(runq, a_thief_takes_no_more_than_it_has_room_for) {
+    static struct runq_ring own;
+    static struct runq_ring victim;
+    static struct rt_actor actors[RUNQ_RING_SLOTS];
+    runq_ring_init(&own);
+    runq_ring_init(&victim);
+    for (int i = 0; i < 4; i++) {
+        cr_assert(runq_ring_push(&victim, &actors[i]));
+    }
+    for (int i = 0; i < RUNQ_RING_SLOTS - 1; i++) {
+        cr_assert(runq_ring_push(&own, &actors[i]));
+    }
+    cr_assert(!runq_ring_steal(&own, &victim));
+    cr_assert_eq(runq_ring_count(&victim), 4);
+    runq_ring_pop(&own);
+    cr_assert(runq_ring_steal(&own, &victim));
+    cr_assert_eq(runq_ring_count(&victim), 2);
+}
+
+/* The head was read, then others took and put: the tail read after it is of another moment. */
+Test(runq, a_thief_that_read_head_and_tail_of_two_moments_takes_nothing) {
+    static struct runq_ring own;
+    static struct runq_ring victim;
+    runq_ring_init(&own);
+    runq_ring_init(&victim);
+    atomic_store(&victim.head, 5);
+    atomic_store(&victim.tail, 3);
+    cr_assert(!runq_ring_steal(&own, &victim));
+    atomic_store(&victim.tail, 5 + 2 * RUNQ_RING_SLOTS + 2);
+    cr_assert(!runq_ring_steal(&own, &victim));
+    cr_assert_eq(runq_ring_count(&own), 0);
+}
+
+Test(runq, a_push_that_stopped_half_way_holds_back_what_is_behind_it_and_no_more) {
+    static struct runq_shared queue;
+    static struct rt_actor actors[2];
+    runq_shared_init(&queue);
+    runq_shared_push(&queue, &actors[0]);
+    atomic_store(&actors[1].queue_next, NULL);
+    struct rt_actor *before = atomic_exchange(&queue.tail, &actors[1]);
+    cr_assert_eq(before, &actors[0]);
+    cr_assert(!runq_shared_empty(&queue));
+    cr_assert_null(runq_shared_pop(&queue), "whether it is the last cannot be told");
+    atomic_store(&before->queue_next, &actors[1]);
+    cr_assert_eq(runq_shared_pop(&queue), &actors[0]);
+    cr_assert_eq(runq_shared_pop(&queue), &actors[1]);
+    before = atomic_exchange(&queue.tail, &actors[0]);
+    atomic_store(&actors[0].queue_next, NULL);
+    cr_assert(!runq_shared_empty(&queue));
+    cr_assert_null(runq_shared_pop(&queue), "the first push is half-way");
+    atomic_store(&before->queue_next, &actors[0]);
+    cr_assert_eq(runq_shared_pop(&queue), &actors[0]);
+}
+
 Test(runq, a_shared_queue_is_first_in_first_out_and_has_no_end) {
     static struct runq_shared queue;
     static struct rt_actor actors[ACTORS];

@@ -178,6 +178,18 @@ Test(system, a_slot_is_a_thread_s_and_a_world_s_own_and_its_end_is_told) {
     cr_assert_eq(atomic_load(&slots.ended), 8);
 }
 
+static void use_slot(void *context, unsigned index) {
+    (void)index;
+    *rt_thread_slot(context) = context;
+}
+
+Test(system, a_slot_of_a_world_that_wants_no_word_of_it_ends_with_its_thread) {
+    struct rt_world *world = harness_world(1);
+    harness_threads(3, use_slot, world);
+    cr_assert_null(*rt_thread_slot(world));
+    harness_end(world);
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 static bool is_up(int descriptor) {

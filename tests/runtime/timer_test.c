@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Timers on real threads: never early, not late on an idle machine, cancelled and moved freely. */
+#include <signal.h>
+
 #include "harness.h"
 #include "test.h"
 
@@ -51,6 +53,24 @@ Test(timer, a_timer_of_five_milliseconds_is_not_early_and_can_be_less_than_one_l
     harness_end(world);
     /* The best of forty: what the executor adds, not what the machine was busy with. */
     cr_assert_lt(clocked.late_least_ns, 1 * MS);
+}
+
+static enum rt_verdict arm_again(struct harness_actor *self, struct rt_turn *turn, uint32_t marks) {
+    struct clocked *clocked = (struct clocked *)(void *)self;
+    (void)marks;
+    rt_timer_arm(turn->world, &clocked->timer, RT_FOREVER - 1);
+    rt_timer_init(&clocked->timer, &self->actor, RT_MARK(1));
+    rt_timer_arm(turn->world, &clocked->timer, RT_FOREVER - 1);
+    return RT_END;
+}
+
+Test(timer, a_timer_that_was_initialised_twice_is_found, .signal = SIGABRT) {
+    struct rt_world *world = harness_world(1);
+    struct clocked clocked = {.self.run = arm_again};
+    rt_timer_init(&clocked.timer, &clocked.self.actor, RT_MARK(1));
+    harness_start(&clocked.self, world);
+    rt_notify(&clocked.self.actor);
+    harness_end(world);
 }
 
 /* ---- many ------------------------------------------------------------------------------------ */

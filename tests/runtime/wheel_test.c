@@ -125,6 +125,20 @@ Test(wheel, wants_no_look_for_what_was_cancelled_or_moved_later) {
     free(bench);
 }
 
+/* Another worker has moved the wheel on since this one read the clock. */
+Test(wheel, fires_at_once_what_it_has_already_passed) {
+    struct bench *bench = new_bench(1);
+    struct subject *subject = &bench->subjects[0];
+    uint64_t stale_ns = bench->now_ns;
+    wheel_advance(&bench->wheel, stale_ns + 10 * TICK_NS);
+    subject->wanted_ns = stale_ns + 2 * TICK_NS;
+    atomic_store(&subject->timer.deadline_ns, subject->wanted_ns);
+    wheel_place(&bench->wheel, &subject->timer, stale_ns);
+    cr_assert_eq(atomic_load(&subject->timer.deadline_ns), RT_FOREVER);
+    cr_assert_eq(wheel_next_ns(&bench->wheel, bench->now_ns), RT_FOREVER);
+    free(bench);
+}
+
 Test(wheel, sleeps_until_the_very_next_of_a_hundred_thousand) {
     struct bench *bench = new_bench(7);
     struct rt_timer *timers = calloc(100000, sizeof *timers);

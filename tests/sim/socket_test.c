@@ -162,24 +162,17 @@ Test(sim_socket, that_listens_everywhere_serves_every_address_of_its_port) {
     finish(&probe);
 }
 
-static void listen_at_every_free_port(struct probe *probe, struct rt_world *world) {
-    for (uint32_t port = FIRST_FREE_PORT; port <= UINT16_MAX; port++) {
-        probe->address = local_address(0);
-        int listened = rt_socket_listen(world, &probe->listener, &probe->address);
-        cr_assert_eq(listened, 0);
-        cr_assert_eq(probe->address.port, port);
-        rt_socket_close(world, &probe->listener);
-    }
-}
-
-Test(sim_socket, picks_ports_in_turn_and_passes_over_those_in_use) {
+Test(sim_socket, that_picks_a_port_passes_over_those_in_use_and_takes_what_was_only_asked_for) {
     struct probe probe, holder;
     struct rt_world *world = start(&probe);
     probe_start(&holder, world);
-    tell(&probe, listen_at_every_free_port);
     holder.address.port = FIRST_FREE_PORT;
     cr_assert_eq(tell(&holder, listen_here), 0);
-    probe.address = local_address(0);
+    probe.address.port = FIRST_FREE_PORT + 1;
+    cr_assert_eq(tell(&probe, connect_out), 0);
+    pass(&probe, SECOND);
+    cr_assert_eq(tell(&probe, ask_connected), -ECONNREFUSED);
+    probe.address.port = 0;
     cr_assert_eq(tell(&probe, listen_here), 0);
     cr_assert_eq(probe.address.port, FIRST_FREE_PORT + 1);
     tell(&holder, close_all);
@@ -244,18 +237,35 @@ Test(sim_socket, a_reset_of_who_has_closed_disturbs_nobody) {
     finish(&probe);
 }
 
-Test(sim_socket, that_is_gone_before_it_is_greeted_by_nobody_disturbs_nobody) {
+/* Its greeting vanishes, and its first bytes greet instead; there is no listener any more. */
+static void greet_nobody(bool closes) {
     struct probe probe;
-    start(&probe);
+    struct rt_world *world = start(&probe);
     tell(&probe, listen_here);
     tell(&probe, connect_out);
     pass(&probe, 45000); /* there and back again */
     cr_assert_eq(tell(&probe, ask_connected), 0);
+    rt_sim_fault(world, &probe.address, RT_SIM_BLACKHOLE);
+    pass(&probe, 30000);
+    rt_sim_fault(world, &probe.address, RT_SIM_HEAL);
     cr_assert_eq(tell(&probe, write_three), 3);
-    tell(&probe, close_socket);
     tell(&probe, close_listener);
+    if (closes) {
+        tell(&probe, close_socket);
+    }
     pass(&probe, SECOND);
+    if (!closes) {
+        cr_assert_eq(tell(&probe, ask_connected), -ECONNRESET);
+    }
     finish(&probe);
+}
+
+Test(sim_socket, whose_listener_is_gone_when_its_first_bytes_come_is_reset) {
+    greet_nobody(false);
+}
+
+Test(sim_socket, that_is_gone_when_its_first_bytes_come_disturbs_nobody) {
+    greet_nobody(true);
 }
 
 /* ---- what an actor must not leave behind ----------------------------------------------------- */

@@ -182,6 +182,7 @@ Test(sim_thread, ends_without_anybody_to_tell) {
     *rt_thread_slot(world) = &value;
     rt_sim_thread_end(world, 9);
     cr_assert_null(*rt_thread_slot(world));
+    cr_assert_not(rt_thread_slots_clear(world), "threads here end by command only");
     rt_world_destroy(world);
 }
 
