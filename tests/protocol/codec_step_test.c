@@ -6,7 +6,7 @@
 #include "protocol/codec.h"
 #include "test.h"
 
-/* ---- a codec of the test's own: takes all in, then gives it out byte by byte ------------------ */
+/* ---- a codec of the test's own: takes all in, then gives it out byte by byte ----------------- */
 
 struct late {
     uint8_t held[16];
