@@ -131,6 +131,7 @@ struct batch {
     int32_t base_sequence;
     uint32_t attempts;
     uint32_t failures; /* for the back-off */
+    uint32_t few;      /* answers in a row that may come a few times only */
     uint64_t first_sent_ns;
     uint64_t retry_at_ns;
     sluice_code last_error;

@@ -11,7 +11,7 @@ enum { METADATA_KEEP = 0, METADATA_REFRESH = 1 };
 /* The switches look at the number, not at the enum, since any number is legal. */
 const char *sluice_code_name(sluice_code code) {
     switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
     case number:                                                                                   \
         return "SLUICE_" #name;
 #include <sluice/errors.def>
@@ -23,7 +23,7 @@ const char *sluice_code_name(sluice_code code) {
 
 const char *sluice_code_text(sluice_code code) {
     switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
     case number:                                                                                   \
         return text;
 #include <sluice/errors.def>
@@ -35,7 +35,7 @@ const char *sluice_code_text(sluice_code code) {
 
 sluice_class sluice_code_class(sluice_code code) {
     switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
     case number:                                                                                   \
         return SLUICE_CLASS_##class_name;
 #include <sluice/errors.def>
@@ -47,7 +47,7 @@ sluice_class sluice_code_class(sluice_code code) {
 
 enum sluice_attempt sluice_code_attempt(sluice_code code) {
     switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
     case number:                                                                                   \
         return SLUICE_ATTEMPT_##attempt;
 #include <sluice/errors.def>
@@ -57,9 +57,21 @@ enum sluice_attempt sluice_code_attempt(sluice_code code) {
     }
 }
 
+enum sluice_remedy sluice_code_remedy(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
+    case number:                                                                                   \
+        return SLUICE_REMEDY_##remedy;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return SLUICE_REMEDY_NONE;
+    }
+}
+
 bool sluice_code_refreshes_metadata(sluice_code code) {
     switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
     case number:                                                                                   \
         return METADATA_##metadata;
 #include <sluice/errors.def>
@@ -71,7 +83,7 @@ bool sluice_code_refreshes_metadata(sluice_code code) {
 
 bool sluice_code_listed(sluice_code code) {
     switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text) case number:
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text) case number:
 #include <sluice/errors.def>
 #undef SLUICE_ERROR
         return true;

@@ -16,8 +16,20 @@ enum sluice_attempt {
     SLUICE_ATTEMPT_NOTHING, /* the code is no end of an attempt */
 };
 
-/* Numbers that are not listed: UNSURE, and the metadata is kept. */
+/* What is done before a batch is tried again: the column `remedy`. */
+enum sluice_remedy {
+    SLUICE_REMEDY_NONE,
+    SLUICE_REMEDY_FEW,
+    SLUICE_REMEDY_CUT,
+    SLUICE_REMEDY_CUT_NAMED,
+    SLUICE_REMEDY_EPOCH,
+    SLUICE_REMEDY_ID,
+    SLUICE_REMEDY_CONNECT,
+};
+
+/* Numbers that are not listed: UNSURE, no remedy, and the metadata is kept. */
 enum sluice_attempt sluice_code_attempt(sluice_code code);
+enum sluice_remedy sluice_code_remedy(sluice_code code);
 bool sluice_code_refreshes_metadata(sluice_code code);
 /* False for numbers that are not in the table. */
 bool sluice_code_listed(sluice_code code);

@@ -2,6 +2,7 @@
 /* What a Produce answer, or a broken connection, means for each batch of its request. */
 #include "actors/batch/split.h"
 #include "actors/broker.h"
+#include "actors/config/error.h"
 #include "actors/flusher/flusher.h"
 #include "actors/flusher/request.h"
 #include "actors/flusher/ticket.h"
@@ -66,8 +67,7 @@ static void post_hint(struct flusher *self, const struct request_entry *entry,
 /* Brokers say which records they refuse. The others can be saved (docs/decisions/split.md). */
 static void name_records(struct batch *batch, const struct kafka_produce_answer *answer) {
     if (batch->standing == BATCH_UNSURE ||
-        (answer->error_code != SLUICE_BROKER_INVALID_RECORD &&
-         answer->error_code != SLUICE_BROKER_INVALID_TIMESTAMP)) {
+        sluice_code_remedy((sluice_code)answer->error_code) != SLUICE_REMEDY_CUT_NAMED) {
         return;
     }
     struct kafka_produce_answer errors = *answer;
@@ -89,6 +89,9 @@ static void answer_one(struct flusher *self, struct request_entry *entry,
         post_hint(self, entry, answer, response);
     }
     name_records(entry->batch, answer);
+    if (sluice_code_remedy((sluice_code)answer->error_code) == SLUICE_REMEDY_CONNECT) {
+        self->reconnect = true;
+    }
     ticket_failed(self, entry->batch, (sluice_code)answer->error_code);
 }
 
@@ -122,19 +125,6 @@ static void unasked(struct flusher *self, struct request *request) {
     }
 }
 
-static void throttle(struct flusher *self, int32_t throttle_ms, uint64_t now_ns) {
-    if (throttle_ms <= 0) {
-        return;
-    }
-    self->throttled_until_ns = now_ns + (uint64_t)throttle_ms * 1000000;
-    struct producer *producer = producer_of(self);
-    producer_event(producer, &(sluice_event){.kind = SLUICE_EVENT_THROTTLED,
-                                             .broker = self->broker->node,
-                                             .host = self->broker->host,
-                                             .port = self->broker->port,
-                                             .text = "the broker asks to send less"});
-}
-
 void answer_request(struct flusher *self, struct request *request, struct kafka_reader *body,
                     uint64_t now_ns) {
     if (request->link.failed) {
@@ -156,7 +146,7 @@ void answer_request(struct flusher *self, struct request *request, struct kafka_
                     answer_one(self, entry, &answer, &response);
                 }
             }
-            throttle(self, response.throttle_time_ms, now_ns);
+            link_throttle(&self->link, now_ns, response.throttle_time_ms);
         }
         fail_rest(self, request, SLUICE_BAD_ANSWER);
     }

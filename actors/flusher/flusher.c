@@ -54,7 +54,7 @@ static bool send_some(struct flusher *self, struct rt_turn *turn) {
 
 /* With acks=0 a request is done once it is written, and the next may follow at once. */
 static void send_ready(struct flusher *self, struct rt_turn *turn) {
-    while (turn->now_ns >= self->throttled_until_ns && send_some(self, turn)) {
+    while (turn->now_ns >= self->link.throttled_until_ns && send_some(self, turn)) {
         link_step(&self->link, turn);
         take_answers(self, turn->now_ns);
     }
@@ -83,7 +83,8 @@ static void stop_overdue(struct flusher *self, uint64_t now_ns) {
 }
 
 static void arm(struct flusher *self, uint64_t now_ns) {
-    uint64_t due_ns = self->throttled_until_ns > now_ns ? self->throttled_until_ns : RT_FOREVER;
+    uint64_t until_ns = self->link.throttled_until_ns;
+    uint64_t due_ns = until_ns > now_ns ? until_ns : RT_FOREVER;
     for (struct request *request = self->in_flight_first; request != NULL;
          request = request->next) {
         due_ns = request->overdue_ns < due_ns ? request->overdue_ns : due_ns;
@@ -131,6 +132,28 @@ static void watch_link(struct flusher *self) {
     self->seen_attempt = self->link.attempt;
 }
 
+/* What is at the other end of a new connection may know nothing of us: again one batch at first. */
+static void watch_generation(struct flusher *self) {
+    if (self->link.generation == self->seen_generation) {
+        return;
+    }
+    self->seen_generation = self->link.generation;
+    for (struct partition *partition = self->attached; partition != NULL;
+         partition = partition->attached_next) {
+        partition->proven = false;
+    }
+}
+
+/* An answer said that the broker is not what it was when versions were negotiated. */
+static void reconnect(struct flusher *self, struct rt_turn *turn) {
+    if (self->reconnect && self->link.state == LINK_READY) {
+        link_refuse(&self->link, turn, SLUICE_CONNECTION_LOST,
+                    "given up: the broker no longer supports the version that was negotiated");
+        take_answers(self, turn->now_ns);
+    }
+    self->reconnect = false;
+}
+
 static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {
     RT_ASSERT(self->attached == NULL && self->ready_first == NULL);
     link_close(&self->link);
@@ -142,6 +165,7 @@ static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {
 
 static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct flusher *self = caa_container_of(actor, struct flusher, actor);
+    self->now_ns = turn->now_ns;
     bool more = take_mail(self, turn);
     if ((marks & RT_MARK(FLUSHER_MARK_END)) != 0) {
         return flusher_end(self, turn->now_ns);
@@ -151,7 +175,9 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
         link_want(&self->link, true);
     }
     link_step(&self->link, turn);
+    watch_generation(self);
     take_answers(self, turn->now_ns);
+    reconnect(self, turn);
     if ((marks & RT_MARK(FLUSHER_MARK_PURGE)) != 0) {
         stop_hard_recalled(self);
     }

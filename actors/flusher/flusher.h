@@ -43,10 +43,12 @@ struct flusher {
     struct partition *attached; /* all partitions lent here */
     struct partition *ready_first, *ready_last;
     struct request *in_flight_first, *in_flight_last;
-    uint32_t in_flight;    /* requests */
-    struct request *spare; /* set aside: one request can always be built */
-    uint64_t throttled_until_ns;
-    uint32_t seen_attempt; /* of the link, to notice each failure */
+    uint32_t in_flight;       /* requests */
+    struct request *spare;    /* set aside: one request can always be built */
+    uint64_t now_ns;          /* of this activation */
+    uint32_t seen_attempt;    /* of the link, to notice each failure */
+    uint32_t seen_generation; /* of the link, to notice each new connection */
+    bool reconnect;           /* the broker no longer speaks what was negotiated */
 };
 
 /* False when memory is short. */

@@ -18,6 +18,10 @@ static bool is_idempotent(const struct flusher *self) {
     return producer_of(self)->config->enable_idempotence;
 }
 
+static uint32_t now_s(const struct flusher *self) {
+    return (uint32_t)(self->now_ns / 1000000000);
+}
+
 /* -- attaching -- */
 
 static void attach(struct flusher *self, struct partition *partition) {
@@ -78,8 +82,13 @@ void ticket_add(struct flusher *self, struct partition *partition, struct batch 
 
 /* -- the gate -- */
 
-/* One batch until the first success since the ticket was lent; then as many as brokers can put in
- * order, counted from the oldest undecided one. */
+/* Brokers forget a producer that was silent for long, and then take any sequence: after such a time
+ * the first batch goes alone again. Much less than any producer.id.expiration.ms that makes sense,
+ * and more than what would cost anything. */
+enum { PROVEN_S = 10 };
+
+/* One batch until the first success since the ticket was lent, on this connection; then as many as
+ * brokers can put in order, counted from the oldest undecided one. */
 static bool gate_is_open(const struct flusher *self, const struct partition *partition) {
     const struct sluice_config *config = producer_of(self)->config;
     if (partition->in_flight == 0) {
@@ -144,6 +153,9 @@ struct batch *ticket_hand_over(struct flusher *self, struct partition *partition
                     partition->next_sequence);
         partition->next_sequence =
             kafka_sequence_add(partition->next_sequence, (int32_t)batch->records);
+    }
+    if (partition->in_flight == 0 && now_s(self) - partition->proven_s > PROVEN_S) {
+        partition->proven = false;
     }
     batch->attempts++;
     batch->tried = true;
@@ -268,6 +280,8 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     struct partition *partition = batch->partition;
     landed(batch);
     partition->proven = true;
+    partition->proven_s = now_s(self);
+    partition->unfenced = false;
     batch->log_append_time_ms = log_append_time_ms;
     /* Brokers append in order of sequence: a later success proves the earlier ones. */
     while (is_idempotent(self) && partition->lent.first != batch &&
@@ -333,11 +347,28 @@ static void out_of_order(struct flusher *self, struct batch *batch) {
     }
 }
 
-static bool is_sequence_error(sluice_code error) {
-    return error == SLUICE_BROKER_OUT_OF_ORDER_SEQUENCE_NUMBER ||
-           error == SLUICE_BROKER_UNKNOWN_PRODUCER_ID ||
-           error == SLUICE_BROKER_INVALID_PRODUCER_EPOCH ||
-           error == SLUICE_BROKER_INVALID_PRODUCER_ID_MAPPING;
+/* The broker knows a higher epoch of this id, or refuses the id as such: somebody else has it, and
+ * what he wrote stands in the place of what the broker knew of us. So nothing can be settled any
+ * more, and no epoch of this id is ours. What may still arrive late is refused as this one was. */
+static void lose_id(struct flusher *self, struct batch *batch) {
+    struct partition *partition = batch->partition;
+    if (batch->standing == BATCH_UNTRIED) {
+        batch->standing = BATCH_REFUSED;
+    }
+    partition->id_lost = true;
+    partition->lost = true;
+    ticket_stop(self, partition);
+}
+
+/* Tells of that attempt only, unless it is the first. */
+static void failed(struct flusher *self, struct batch *batch, enum sluice_attempt attempt) {
+    batch->out_of_order = false;
+    if (attempt != SLUICE_ATTEMPT_NOT) {
+        batch->standing = BATCH_UNSURE;
+    } else if (batch->standing == BATCH_UNTRIED || RT_MUTANT(later_refusal_settles)) {
+        batch->standing = BATCH_REFUSED;
+    }
+    ticket_stop(self, batch->partition);
 }
 
 void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error) {
@@ -351,18 +382,16 @@ void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error)
         ticket_succeeded(self, batch, -1, -1);
         return;
     }
+    enum sluice_remedy remedy = sluice_code_remedy(error);
     landed(batch);
     batch->last_error = error;
-    if (is_idempotent(self) && is_sequence_error(error)) {
+    batch->few = remedy == SLUICE_REMEDY_FEW ? batch->few + 1 : 0;
+    if (is_idempotent(self) && remedy == SLUICE_REMEDY_EPOCH) {
         out_of_order(self, batch);
+    } else if (is_idempotent(self) && remedy == SLUICE_REMEDY_ID) {
+        lose_id(self, batch);
     } else {
-        batch->out_of_order = false;
-        if (attempt != SLUICE_ATTEMPT_NOT) {
-            batch->standing = BATCH_UNSURE;
-        } else if (batch->standing == BATCH_UNTRIED || RT_MUTANT(later_refusal_settles)) {
-            batch->standing = BATCH_REFUSED;
-        }
-        ticket_stop(self, partition);
+        failed(self, batch, attempt);
     }
     ticket_settle(self, partition);
 }

@@ -157,6 +157,7 @@ static void answer_take(struct identity *identity, struct rt_turn *turn, struct 
     }
     state->down_rounds = 0;
     addresses_restart(&state->addresses, identity->producer);
+    link_throttle(&state->link, turn->now_ns, answer.throttle_time_ms);
     if (code == SLUICE_OK) {
         state->refusals = 0;
         /* Release: pairs with the leaders' acquire. */
@@ -203,6 +204,11 @@ static void address_turn(struct identity *identity, struct rt_turn *turn) {
                                   config->reconnect_backoff_max_ms, state->down_rounds++);
 }
 
+static uint64_t due(const struct identity_state *state) {
+    uint64_t throttled_ns = state->link.throttled_until_ns;
+    return state->due_ns > throttled_ns ? state->due_ns : throttled_ns;
+}
+
 /* True when the link should be stepped again. */
 static bool move_on(struct identity *identity, struct rt_turn *turn) {
     struct identity_state *state = identity->state;
@@ -210,7 +216,7 @@ static bool move_on(struct identity *identity, struct rt_turn *turn) {
     if (link->state == LINK_BACKOFF) {
         link_close(link);
     }
-    if (state->asking || turn->now_ns < state->due_ns) {
+    if (state->asking || turn->now_ns < due(state)) {
         return false;
     }
     if (link->state == LINK_IDLE && !link->wanted) {
@@ -238,8 +244,8 @@ static void ask(struct identity *identity, struct rt_turn *turn) {
         link_close(&state->link);
         answers_take(identity, turn);
         rt_timer_cancel(identity->producer->world, &state->timer);
-    } else if (!state->asking && turn->now_ns < state->due_ns) {
-        rt_timer_arm(identity->producer->world, &state->timer, state->due_ns);
+    } else if (!state->asking && turn->now_ns < due(state)) {
+        rt_timer_arm(identity->producer->world, &state->timer, due(state));
     }
 }
 

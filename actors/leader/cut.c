@@ -3,18 +3,15 @@
 #include "actors/leader/cut.h"
 
 #include "actors/batch/split.h"
+#include "actors/config/error.h"
 #include "actors/producer/producer.h"
 #include "actors/topic/limit.h"
 #include "runtime/mutant.h"
 
-static bool is_size_error(sluice_code error) {
-    return error == SLUICE_BROKER_MESSAGE_TOO_LARGE || error == SLUICE_BROKER_RECORD_LIST_TOO_LARGE;
-}
-
 /* The last attempt was refused for this, and none before it may have written the batch. */
 static bool was_refused_for_size(const struct batch *batch) {
     bool refused = batch->standing == BATCH_REFUSED || RT_MUTANT(unsure_is_cut);
-    return batch->tried && refused && is_size_error(batch->last_error);
+    return batch->tried && refused && sluice_code_remedy(batch->last_error) == SLUICE_REMEDY_CUT;
 }
 
 static bool has_invalid_records(const struct batch *batch) {

@@ -44,6 +44,8 @@ static void begin_epoch(struct partition *partition, int64_t producer_id, int16_
             batch_unstamp(batch);
         }
     }
+    bool higher = partition->producer_id == producer_id;
+    partition->unfenced = higher && (partition->unfenced || partition->abandoned);
     partition->producer_id = producer_id;
     partition->producer_epoch = epoch;
     if (!RT_MUTANT(bump_keeps_sequence)) {
@@ -51,10 +53,22 @@ static void begin_epoch(struct partition *partition, int64_t producer_id, int16_
     }
     partition->bump_due = false;
     partition->abandoned = false;
+    partition->id_lost = false;
 }
 
-/* A higher epoch fences what was abandoned under the lower one; a new id fences nothing, so it is
- * taken only when nothing is stamped and no bump is due. */
+/* Another id, once there is one. */
+static bool has_other_id(struct partition *partition, int64_t id) {
+    if (id == partition->producer_id) {
+        identity_renew(&producer_of(partition)->identity, id);
+        return false;
+    }
+    begin_epoch(partition, id, 0);
+    return true;
+}
+
+/* A higher epoch fences what was abandoned under a lower one, once the first batch under it was
+ * accepted. A new id fences nothing, so it is taken only when nothing is stamped, no bump is due
+ * and nothing is left to fence. */
 static bool has_identity(struct partition *partition) {
     struct identity *identity = &producer_of(partition)->identity;
     int64_t id = atomic_load_explicit(&identity->producer_id, memory_order_acquire);
@@ -65,10 +79,13 @@ static bool has_identity(struct partition *partition) {
         begin_epoch(partition, id, 0);
         return true;
     }
+    if (partition->id_lost) {
+        return has_other_id(partition, id);
+    }
     if (partition->producer_epoch >= EPOCH_RENEW && !RT_MUTANT(epoch_runs_over)) {
         if (id == partition->producer_id) {
             identity_renew(identity, id);
-        } else if (!partition->bump_due && !has_stamped(partition)) {
+        } else if (!partition->bump_due && !partition->unfenced && !has_stamped(partition)) {
             begin_epoch(partition, id, 0);
             return true;
         }
@@ -80,11 +97,7 @@ static bool has_identity(struct partition *partition) {
         begin_epoch(partition, partition->producer_id, (int16_t)(partition->producer_epoch + 1));
         return true;
     }
-    if (id != partition->producer_id) {
-        begin_epoch(partition, id, 0);
-        return true;
-    }
-    return false;
+    return has_other_id(partition, id);
 }
 
 bool lend_is_worn(const struct partition *partition) {

@@ -89,14 +89,17 @@ struct partition {
     int16_t producer_epoch;
     bool bump_due;  /* what is stamped next needs a new epoch */
     bool abandoned; /* an unsure batch of this epoch was given up */
+    bool unfenced;  /* one of a lower epoch was, and nothing of this epoch was accepted yet */
+    bool id_lost;   /* brokers refuse this id and epoch: only another id will do */
     bool lost;      /* what is unsure can never be settled: give it up when it is back */
-    bool proven;    /* a success was seen since the ticket was lent */
+    bool proven;    /* a success was seen since the ticket was lent, on this connection */
     bool attached;  /* in the flusher's list of partitions */
     bool stopping;  /* stopped: sends nothing more, goes back */
     bool fenced;    /* the fence has arrived */
     bool stop_posted;
     bool ready;        /* in the flusher's ready list */
     _Atomic bool hard; /* recalled without waiting for answers */
+    uint32_t proven_s; /* when the last success was seen */
     int32_t leader_epoch;
     uint32_t in_flight;
     _Atomic uint32_t decided; /* batches that had arrived and are decided */

@@ -2,6 +2,7 @@
 /* See settle.h. */
 #include "actors/leader/settle.h"
 
+#include "actors/config/error.h"
 #include "actors/leader/cut.h"
 #include "actors/leader/writing.h"
 #include "actors/producer/producer.h"
@@ -40,11 +41,25 @@ static bool is_overdue(const struct batch *batch, uint64_t now_ns) {
     return now_ns >= overdue_at(batch);
 }
 
-/* Errors after which the same batch may be tried again. */
-static bool may_retry(sluice_code error) {
-    sluice_class class = sluice_code_class(error);
-    return class == SLUICE_CLASS_RETRIABLE || class == SLUICE_CLASS_IDENTITY ||
-           class == SLUICE_CLASS_SUCCESS;
+/* Answers in a row after which it is not tried again, of those that may come a few times only. */
+enum { FEW = 3 };
+
+/* The same batch may be tried again after what was met last. */
+static bool may_retry(const struct batch *batch) {
+    switch (sluice_code_remedy(batch->last_error)) {
+    case SLUICE_REMEDY_FEW:
+        return batch->few < FEW;
+    case SLUICE_REMEDY_EPOCH:
+    case SLUICE_REMEDY_ID:
+    case SLUICE_REMEDY_CONNECT:
+        return true;
+    case SLUICE_REMEDY_NONE:
+    case SLUICE_REMEDY_CUT: /* see cut_is_wanted */
+    case SLUICE_REMEDY_CUT_NAMED:
+        break;
+    }
+    sluice_class class = sluice_code_class(batch->last_error);
+    return class == SLUICE_CLASS_RETRIABLE || class == SLUICE_CLASS_SUCCESS;
 }
 
 /* Why this batch must be decided now; SLUICE_OK when it need not. */
@@ -53,7 +68,7 @@ static sluice_code reason_to_give_up(const struct batch *batch, uint64_t now_ns)
     if (is_overdue(batch, now_ns)) {
         return SLUICE_DELIVERY_TIMED_OUT;
     }
-    if (batch->tried && !may_retry(batch->last_error) && !cut_is_wanted(batch)) {
+    if (batch->tried && !may_retry(batch) && !cut_is_wanted(batch)) {
         return batch->last_error;
     }
     if ((int64_t)batch->attempts > config->retries) {

@@ -57,6 +57,7 @@ void link_target(struct link *link, int32_t node, const char *host, uint16_t por
     if (link->port != port || strcmp(link->host, host) != 0) {
         link->attempt = 0;
         link->retry_at_ns = 0;
+        link->throttled_until_ns = 0;
     }
     link->node = node;
     link->port = port;
@@ -110,6 +111,18 @@ void link_send(struct link *link, struct link_request *request) {
     request->error = SLUICE_OK;
     link_requests_push(&link->queue, request);
     link->outstanding++;
+}
+
+void link_throttle(struct link *link, uint64_t now_ns, int64_t throttle_ms) {
+    if (throttle_ms <= 0) {
+        return;
+    }
+    link->throttled_until_ns = now_ns + link_ns(throttle_ms);
+    producer_event(link->producer, &(sluice_event){.kind = SLUICE_EVENT_THROTTLED,
+                                                   .broker = link->node,
+                                                   .host = link->host,
+                                                   .port = link->port,
+                                                   .text = "the broker asks to send less"});
 }
 
 uint32_t link_outstanding(const struct link *link) {

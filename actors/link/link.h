@@ -106,6 +106,7 @@ struct link {
     int32_t silent_correlation; /* the last request written that expects no answer ... */
     bool silent_sent;           /* ... if there was one on this connection */
     uint64_t idle_since_ns;
+    uint64_t throttled_until_ns; /* the broker at this address asks for nothing before it */
 
     /* -- answers:  input_parsed <= input_used <= input_size -- */
     uint8_t *input;
@@ -151,6 +152,10 @@ uint32_t link_outstanding(const struct link *link);
  * When a connection breaks, every outstanding request comes out failed: `first_write_ns != 0` says
  * that a byte of it may have left. */
 struct link_request *link_next(struct link *link, struct kafka_reader *answer);
+
+/* An answer carried a throttle time: the owner sends nothing before `throttled_until_ns`. Not
+ * positive: nothing is asked for. */
+void link_throttle(struct link *link, uint64_t now_ns, int64_t throttle_ms);
 
 /* What the broker said is of no use to the owner. Ends the connection with `code`; `what` goes into
  * last_text. Everything outstanding fails. An answer may be taken after its connection has failed

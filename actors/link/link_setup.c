@@ -205,4 +205,5 @@ void link_negotiated(struct link *link, struct rt_turn *turn, struct kafka_reade
     }
     link_negotiation_release(link);
     link_ready_enter(link, turn);
+    link_throttle(link, turn->now_ns, response.throttle_time_ms);
 }

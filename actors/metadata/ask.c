@@ -68,6 +68,7 @@ static uint64_t own_due(const struct metadata_state *state) {
 
 static uint64_t any_due(const struct metadata_state *state) {
     uint64_t due = state->fetch_first != NULL ? 0 : own_due(state);
+    due = later(due, state->link.throttled_until_ns);
     return later(due, later(state->reconnect_ns, state->memory_ns));
 }
 

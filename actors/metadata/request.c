@@ -180,7 +180,10 @@ static void answer_take(struct metadata *metadata, struct rt_turn *turn,
         request_undo(state, fetch);
         link_refuse(&state->link, turn, SLUICE_BAD_ANSWER,
                     "the answer to Metadata could not be read");
-    } else if (answer.error_code == SLUICE_BROKER_REBOOTSTRAP_REQUIRED) {
+        return;
+    }
+    link_throttle(&state->link, turn->now_ns, answer.throttle_time_ms);
+    if (answer.error_code == SLUICE_BROKER_REBOOTSTRAP_REQUIRED) {
         request_undo(state, fetch);
         link_refuse(&state->link, turn, SLUICE_BROKER_REBOOTSTRAP_REQUIRED,
                     "the broker asks to begin again with bootstrap.servers");

@@ -6,13 +6,13 @@
 #include "cli/docs/pages.h"
 
 struct row {
-    const char *name, *class_name, *metadata, *attempt, *text;
+    const char *name, *class_name, *metadata, *attempt, *remedy, *text;
     int number;
 };
 
 static const struct row rows[] = {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text)                            \
-    {#name, #class_name, #metadata, #attempt, text, number},
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
+    {#name, #class_name, #metadata, #attempt, #remedy, text, number},
 #include <sluice/errors.def>
 #undef SLUICE_ERROR
 };
@@ -41,11 +41,21 @@ static const char introduction[] =
     "*not*\n"
     "(by this attempt; an earlier one may have), *unsure*, or - when it is no end of an attempt.\n"
     "A record that fails for good is reported as unknown if any attempt was unsure, and as not\n"
-    "persisted otherwise.\n";
+    "persisted otherwise.\n"
+    "\n"
+    "**Remedy**: what is done before the batch is tried again, beyond a pause; without one only\n"
+    "retriable errors are tried again.\n"
+    "\n"
+    "- *few*: a few times in a row only.\n"
+    "- *cut*: cut into smaller batches; a record that is too large alone fails.\n"
+    "- *cut named*: the records that the answer names fail, the others go again.\n"
+    "- *epoch*: once it is proven that nothing was written, a higher producer epoch.\n"
+    "- *id*: a new producer id; what is unsure then is unknown.\n"
+    "- *connect*: a new connection, on which versions are negotiated anew.\n";
 
 static void lower_write(FILE *page, const char *word) {
     for (; *word != '\0'; word++) {
-        (void)fputc(tolower((unsigned char)*word), page);
+        (void)fputc(*word == '_' ? ' ' : tolower((unsigned char)*word), page);
     }
 }
 
@@ -54,6 +64,8 @@ static void row_write(FILE *page, const struct row *row) {
     lower_write(page, row->class_name);
     (void)fprintf(page, " | %s | ", strcmp(row->metadata, "REFRESH") == 0 ? "yes" : "");
     lower_write(page, strcmp(row->attempt, "NOTHING") == 0 ? "-" : row->attempt);
+    (void)fputs(" | ", page);
+    lower_write(page, strcmp(row->remedy, "NONE") == 0 ? "" : row->remedy);
     (void)fprintf(page, " | %s |\n", row->text);
 }
 
@@ -61,8 +73,8 @@ void errors_page_write(FILE *page) {
     (void)fputs(introduction, page);
     for (int ours = 1; ours >= 0; ours--) {
         (void)fprintf(page,
-                      "\n## %s\n\n| number | name | class | refresh | attempt | text |\n"
-                      "|---|---|---|---|---|---|\n",
+                      "\n## %s\n\n| number | name | class | refresh | attempt | remedy | text |\n"
+                      "|---|---|---|---|---|---|---|\n",
                       ours ? "Ours" : "A broker's");
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             if ((strncmp(rows[i].name, "BROKER_", strlen("BROKER_")) != 0) == (ours == 1)) {

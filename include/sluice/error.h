@@ -21,7 +21,8 @@ extern "C" {
 /* 0 is success, a broker's errors have Kafka's own numbers, ours go from -1000 down. A number that
  * is not listed, such as a newer broker's, is legal too: the type holds any int32_t. */
 typedef enum sluice_code {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, text) SLUICE_##name = (number),
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
+    SLUICE_##name = (number),
 #include <sluice/errors.def>
 #undef SLUICE_ERROR
     SLUICE_CODE_LOWEST = INT32_MIN,

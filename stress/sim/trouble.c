@@ -123,14 +123,14 @@ static void trouble_answers(struct trouble *trouble) {
 }
 
 static void trouble_errors(struct trouble *trouble) {
-    static const int16_t not_written[] = {2, 5, 19, 74, 75, 100};
+    static const int16_t not_written[] = {2, 5, 19, 35, 74, 75, 100};
     static const int16_t unsure[] = {3, 6, 7, 20, 56};
     static const int16_t metadata[] = {3, 5};
     sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
     fault.api_key = API_PRODUCE;
     switch (choose(trouble, 4)) {
     case 0:
-        fault.error_code = not_written[choose(trouble, 6)];
+        fault.error_code = not_written[choose(trouble, 7)];
         break;
     case 1:
         fault.error_code = unsure[choose(trouble, 5)];
