@@ -60,7 +60,7 @@ static void send_ready(struct flusher *self, struct rt_turn *turn) {
     }
 }
 
-/* Batches in flight whose delivery timeout is over go home as they are. */
+/* Batches in flight whose delivery timeout is over are not waited for any more. */
 static void stop_overdue(struct flusher *self, uint64_t now_ns) {
     uint64_t limit_ns = (uint64_t)producer_of(self)->config->delivery_timeout_ms * 1000000;
     struct request *request = self->in_flight_first;
@@ -74,7 +74,7 @@ static void stop_overdue(struct flusher *self, uint64_t now_ns) {
         while ((entry = request_next_open(request, &index)) != NULL) {
             uint64_t due_ns = entry->batch->opened_ns + limit_ns;
             if (now_ns >= due_ns) {
-                ticket_stop_hard(self, entry->batch->partition);
+                ticket_abandon(self, entry->batch);
             } else if (due_ns < request->overdue_ns) {
                 request->overdue_ns = due_ns;
             }

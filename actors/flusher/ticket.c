@@ -275,6 +275,27 @@ static void lent_remove(struct partition *partition, struct batch *batch) {
     }
 }
 
+/* All that may be settled under this epoch is, and the next one is due: home, to begin it. */
+static void stop_for_epoch(struct flusher *self, struct partition *partition) {
+    if (partition->bump_due && partition->in_flight == 0 &&
+        (partition->next_unsent == NULL || !partition->next_unsent->stamped)) {
+        ticket_stop(self, partition);
+    }
+}
+
+void ticket_abandon(struct flusher *self, struct batch *batch) {
+    struct partition *partition = batch->partition;
+    landed(batch);
+    request_forget(self, batch);
+    lent_remove(partition, batch);
+    partition->bump_due = partition->bump_due || batch->stamped;
+    partition->abandoned = true;
+    batch_decide(batch, SLUICE_UNKNOWN, SLUICE_DELIVERY_TIMED_OUT, -1);
+    note_lent(self, partition);
+    stop_for_epoch(self, partition);
+    ticket_settle(self, partition);
+}
+
 void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_offset,
                       int64_t log_append_time_ms) {
     struct partition *partition = batch->partition;
@@ -295,11 +316,8 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     lent_remove(partition, batch);
     persisted(batch, base_offset);
     note_lent(self, partition);
-    if (partition->bump_due &&
-        (partition->next_unsent == NULL || !partition->next_unsent->stamped) &&
-        partition->in_flight == 0) {
-        ticket_stop(self, partition); /* all is settled: home, for the new epoch */
-    } else if (lend_is_worn(partition)) {
+    stop_for_epoch(self, partition);
+    if (lend_is_worn(partition)) {
         ticket_stop(self, partition);
     }
     ticket_settle(self, partition);

@@ -23,6 +23,9 @@ struct batch *ticket_hand_over(struct flusher *self, struct partition *partition
 void ticket_stop(struct flusher *self, struct partition *partition);
 /* As ticket_stop, and does not wait for answers: what is in flight is unsure from now on. */
 void ticket_stop_hard(struct flusher *self, struct partition *partition);
+/* The time of a batch in flight is over: it is unknown, and its answer is not waited for. Those
+ * behind it are, so that none is ever sent again while an answer to it may come. */
+void ticket_abandon(struct flusher *self, struct batch *batch);
 /* Nothing of it is in flight any more, perhaps. */
 void ticket_settle(struct flusher *self, struct partition *partition);
 

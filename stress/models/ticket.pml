@@ -5,8 +5,10 @@
  *
  * The client hands batches over in order and stamps them then, up to FLIGHT in flight. Faults: a
  * definite refusal, an error after which nobody knows, a lost connection (what was on it may still
- * be written later), a restart of the broker (it then knows the last batch only), a move of the
- * leader, a recall that does not wait for answers. At home any batch may be given up.
+ * be written later), a restart of the broker (it then knows the last batch only), a broker that
+ * forgets the client while nothing is unsure, a move of the leader, a recall that does not wait for
+ * answers, a batch in flight whose time is over. At home any batch may be given up. A new producer
+ * id may come at any time; brokers keep the old one's state beside it.
  *
  * Held: no batch is in the log twice, and none before an older one; a batch that was reported
  * persisted is in the log, one that was reported not persisted is not, and never comes to be.
@@ -18,6 +20,9 @@
  *   BUMP_UNSURE      a new epoch begins while a batch is unsure
  *   ATTEMPT_IS_ALL   a definite refusal of a later attempt counts for the earlier ones too
  *   PROOF_WITH_A_GAP refusals prove something even after an unsure batch was given up
+ *   PROVEN_FOR_EVER  a success still opens the gate after the broker has forgotten it
+ *   NEW_ID_FENCES    a new id is taken although an abandoned batch was not fenced yet
+ *   FORGETS_BETWEEN  the broker may forget the client between refusing all and the new epoch
  */
 #ifndef BATCHES
 #define BATCHES 3
@@ -45,6 +50,7 @@
 
 typedef batch {
     bit stamped;
+    bit id;
     byte epoch;
     byte sequence;
     byte standing;
@@ -60,6 +66,8 @@ batch b[BATCHES];
 bool lent, stopping, proven, bump_due;
 bool abandoned; /* an unsure batch of this epoch was given up */
 bool lost;      /* whatever is unsure will never be known */
+bool unfenced;  /* one of a lower epoch was given up, and nothing of this epoch was accepted yet */
+bit id;         /* the producer id: the first, or the next */
 byte next_unsent; /* BATCHES: none */
 byte in_flight;
 byte epoch, next_sequence;
@@ -67,27 +75,29 @@ byte known_leader_epoch;
 byte forgotten; /* answers on this connection that nobody waits for any more: the next ones */
 
 /* -- the connection -- */
-chan wire = [FLIGHT] of { byte, byte, byte }; /* batch, epoch, sequence */
+chan wire = [FLIGHT] of { byte, bit, byte, byte }; /* batch, id, epoch, sequence */
 chan answers = [FLIGHT] of { byte, byte };    /* batch, answer */
 byte asked;                                   /* requests without an answer */
-chan late = [FLIGHT] of { byte, byte, byte }; /* what is left of lost connections */
+chan late = [FLIGHT] of { byte, bit, byte, byte }; /* what is left of lost connections */
 
 /* -- the broker -- */
 bool in_log[BATCHES];
 byte log_next;      /* one more than the youngest batch in the log */
-byte log_epoch;     /* of the last entry, and so on */
-byte known_sequence;
-byte known;         /* entries that it knows, all of log_epoch: at most FLIGHT */
+byte log_epoch[2];  /* of each id's last entry, and so on */
+byte known_sequence[2];
+byte known[2];      /* entries that it knows, all of log_epoch: at most FLIGHT */
 byte leader_epoch;
 bool moved;         /* the connection leads to one who was the leader */
 byte faults = FAULTS;
 
 /* ---- the broker ---- */
 
-#define IS_DUPLICATE(e, s)                                                                         \
-    (known > 0 && e == log_epoch && s <= known_sequence && s + known > known_sequence)
-#define IS_NEXT(e, s)                                                                              \
-    (known == 0 || (e == log_epoch && s == known_sequence + 1) || (e > log_epoch && s == 0))
+#define IS_DUPLICATE(i, e, s)                                                                      \
+    (known[i] > 0 && e == log_epoch[i] && s <= known_sequence[i] &&                                \
+     s + known[i] > known_sequence[i])
+#define IS_NEXT(i, e, s)                                                                           \
+    (known[i] == 0 || (e == log_epoch[i] && s == known_sequence[i] + 1) ||                         \
+     (e > log_epoch[i] && s == 0))
 
 inline append() {
     assert(!in_log[x]); /* no duplicate */
@@ -95,10 +105,10 @@ inline append() {
     assert(b[x].outcome != NOT_PERSISTED);
     in_log[x] = true;
     log_next = x + 1;
-    known = (e == log_epoch && known > 0 -> known + 1 : 1);
-    known = (known > FLIGHT -> FLIGHT : known);
-    log_epoch = e;
-    known_sequence = s
+    known[i] = (e == log_epoch[i] && known[i] > 0 -> known[i] + 1 : 1);
+    known[i] = (known[i] > FLIGHT -> FLIGHT : known[i]);
+    log_epoch[i] = e;
+    known_sequence[i] = s
 }
 
 /* One request: done and answered, or with a fault. */
@@ -106,9 +116,9 @@ inline serve() {
     if
     :: moved -> answers!x, MAYBE_WRITTEN
     :: !moved && faults > 0 -> faults--; answers!x, NOT_WRITTEN
-    :: !moved && IS_DUPLICATE(e, s) -> answers!x, OK
-    :: !moved && !IS_DUPLICATE(e, s) && !IS_NEXT(e, s) -> answers!x, SEQUENCE
-    :: !moved && !IS_DUPLICATE(e, s) && IS_NEXT(e, s) ->
+    :: !moved && IS_DUPLICATE(i, e, s) -> answers!x, OK
+    :: !moved && !IS_DUPLICATE(i, e, s) && !IS_NEXT(i, e, s) -> answers!x, SEQUENCE
+    :: !moved && !IS_DUPLICATE(i, e, s) && IS_NEXT(i, e, s) ->
         append();
         if
         :: answers!x, OK
@@ -122,9 +132,9 @@ inline serve() {
 /* The connection is lost, with all that is on it. */
 inline cut() {
     do
-    :: nempty(wire) -> wire?x, e, s;
+    :: nempty(wire) -> wire?x, i, e, s;
         if
-        :: nfull(late) -> late!x, e, s
+        :: nfull(late) -> late!x, i, e, s
         :: true
         fi
     :: empty(wire) -> break
@@ -150,34 +160,65 @@ inline unsure(which) {
     in_flight--
 }
 
+/* After a restart, the last of each id. */
+inline remember_last() {
+    known[0] = (known[0] > 0 -> 1 : 0);
+    known[1] = (known[1] > 0 -> 1 : 0)
+}
+
+/* A client that was silent for long, and all of whose requests have been answered. */
+inline forget() {
+    s = 0;
+    for (x : 0 .. BATCHES - 1) {
+        s = s + (b[x].standing == UNSURE -> 1 : 0)
+    }
+    if
+    :: s == 0 ->
+        faults--;
+        known[0] = 0;
+        known[1] = 0;
+#ifndef PROVEN_FOR_EVER
+        proven = false
+#endif
+    :: else
+    fi
+}
+
 active proctype broker() {
     byte x, e, s;
+    bit i;
 end:
     do
-    :: atomic { nempty(wire) -> wire?x, e, s; serve(); x = 0; e = 0; s = 0 }
-    :: atomic { faults > 0 && asked > 0 -> faults--; cut(); x = 0; e = 0; s = 0 }
-    :: atomic { faults > 0 && known > 0 -> /* restart */
+    :: atomic { nempty(wire) -> wire?x, i, e, s; serve(); x = 0; i = 0; e = 0; s = 0 }
+    :: atomic { faults > 0 && asked > 0 -> faults--; cut(); x = 0; i = 0; e = 0; s = 0 }
+    :: atomic { faults > 0 && known[0] + known[1] > 0 -> /* restart */
             faults--;
-            known = 1;
+            remember_last();
             cut();
-            x = 0; e = 0; s = 0
+            x = 0; i = 0; e = 0; s = 0
         }
+#ifdef FORGETS_BETWEEN
+    :: atomic { faults > 0 && known[0] + known[1] > 0 && asked == 0 -> forget(); x = 0; s = 0 }
+#else
+    :: atomic { faults > 0 && known[0] + known[1] > 0 && asked == 0 && empty(late) ->
+            forget(); x = 0; s = 0 }
+#endif
     :: atomic { faults > 0 && !moved && lent ->
             faults--;
             leader_epoch++;
             moved = true;
             if
-            :: known > 0 -> known = 1 /* the new leader was restarted before */
+            :: remember_last() /* the new leader was restarted before */
             :: true
             fi
         }
     :: atomic { nempty(late) ->
-            late?x, e, s;
+            late?x, i, e, s;
             if
-            :: !moved && !IS_DUPLICATE(e, s) && IS_NEXT(e, s) -> append()
+            :: !moved && !IS_DUPLICATE(i, e, s) && IS_NEXT(i, e, s) -> append()
             :: true
             fi;
-            x = 0; e = 0; s = 0
+            x = 0; i = 0; e = 0; s = 0
         }
     od
 }
@@ -208,6 +249,7 @@ inline hand_over() {
     if
     :: !b[x].stamped ->
         b[x].stamped = 1;
+        b[x].id = id;
         b[x].epoch = epoch;
         b[x].sequence = next_sequence;
         next_sequence++
@@ -217,7 +259,7 @@ inline hand_over() {
     b[x].flying = 1;
     in_flight++;
     asked++;
-    wire!x, b[x].epoch, b[x].sequence;
+    wire!x, b[x].id, b[x].epoch, b[x].sequence;
     skip_decided(x + 1)
 }
 
@@ -227,6 +269,7 @@ inline decide(which, what) {
     assert(what != NOT_PERSISTED || !in_log[which]);
     d_step { /* only the outcome matters from now on */
         b[which].stamped = 0;
+        b[which].id = 0;
         b[which].epoch = 0;
         b[which].sequence = 0;
         b[which].standing = 0;
@@ -242,6 +285,7 @@ inline decide(which, what) {
 /* A later success proves the earlier ones. */
 inline succeeded() {
     proven = true;
+    unfenced = false;
     for (y : 0 .. x) {
         if
         :: b[y].outcome == UNDECIDED ->
@@ -254,10 +298,28 @@ inline succeeded() {
         fi
     }
     decide(x, PERSISTED);
+    stop_for_epoch()
+}
+
+inline stop_for_epoch() {
     if
     :: bump_due && NONE_STAMPED_UNSENT && in_flight == 0 -> stopping = true
     :: else
     fi
+}
+
+/* The time of the oldest batch in flight is over; those behind it are waited for. */
+inline abandon() {
+    x = 0;
+    do
+    :: b[x].flying -> break
+    :: else -> x++
+    od;
+    unsure(x);
+    bump_due = true;
+    abandoned = true;
+    decide(x, UNKNOWN);
+    stop_for_epoch()
 }
 
 /* Was all that is stamped refused, under one leader epoch? Then none was written, and none will be,
@@ -310,8 +372,11 @@ inline receive() {
     asked--;
     if
     :: forgotten > 0 -> forgotten--
-    :: forgotten == 0 && answer == MAYBE_WRITTEN -> unsure(x); stopping = true
-    :: forgotten == 0 && answer != MAYBE_WRITTEN ->
+    :: forgotten == 0 && b[x].outcome != UNDECIDED /* abandoned */
+    :: forgotten == 0 && b[x].outcome == UNDECIDED && answer == MAYBE_WRITTEN ->
+        unsure(x);
+        stopping = true
+    :: forgotten == 0 && b[x].outcome == UNDECIDED && answer != MAYBE_WRITTEN ->
         b[x].flying = 0;
         in_flight--;
         if
@@ -386,9 +451,12 @@ inline lend() {
         fi
     }
     if
-    :: all -> epoch++; next_sequence = 0; bump_due = false; abandoned = false
+    :: all ->
+        unfenced = unfenced || abandoned;
+        epoch++; next_sequence = 0; bump_due = false; abandoned = false
     :: else
     fi;
+    renew();
     all = false;
     if
     :: moved -> drop_connection(); moved = false
@@ -400,10 +468,26 @@ inline lend() {
     skip_decided(0)
 }
 
+/* A new id fences nothing. So it waits until nothing is stamped, and until what was given up was
+ * fenced: until something was accepted under a higher epoch. */
+inline renew() {
+    all = id == 0 && !bump_due;
+#ifndef NEW_ID_FENCES
+    all = all && !unfenced;
+#endif
+    for (x : 0 .. BATCHES - 1) {
+        all = all && !b[x].stamped
+    }
+    if
+    :: all -> id = 1; epoch = 0; next_sequence = 0; unfenced = false
+    :: true
+    fi
+}
+
 /* To the new leader there is another connection; what is left on the old one comes to nothing. */
 inline drop_connection() {
     do
-    :: nempty(wire) -> wire?_, _, _
+    :: nempty(wire) -> wire?_, _, _, _
     :: empty(wire) -> break
     od;
     do
@@ -428,8 +512,13 @@ active proctype client() {
     :: atomic { MAY_SEND -> hand_over(); x = 0 }
     :: atomic { lent && nempty(answers) -> receive(); x = 0; y = 0; answer = 0 }
     :: atomic { faults > 0 && in_flight > 0 -> faults--; stop_hard(); x = 0 }
+    :: atomic { faults > 0 && in_flight > 0 -> faults--; abandon(); x = 0 }
     :: atomic { stopping && in_flight == 0 -> settle(); x = 0; answer = 0 }
-    :: atomic { !lent && nempty(answers) -> answers?_, _; asked--; forgotten-- }
+    :: atomic { !lent && nempty(answers) ->
+            answers?_, _;
+            asked--;
+            forgotten = (forgotten > 0 -> forgotten - 1 : 0)
+        }
     :: atomic { !lent ->
             all_decided();
             if
