@@ -15,7 +15,7 @@ static int never_called(int count) {
 
 static const char *named(int number) {
     switch (number) {
-#define SLUICE_ERROR(number_, name, class_name, metadata, attempt, text)                           \
+#define SLUICE_ERROR(number_, name, class_name, metadata, attempt, remedy, text)                   \
     case number_:                                                                                  \
         return text;
 #include <sluice/errors.def>
