@@ -138,7 +138,7 @@ Test(gate, keeps_what_a_broker_refuses_that_has_forgotten_all) {
     }
 }
 
-/* ---- the five count from the oldest undecided one --------------------------------------------- */
+/* ---- the five count from the oldest undecided one -------------------------------------------- */
 
 /* Batches that have a sequence and no outcome: none may be stamped beyond the fifth. */
 static uint32_t stamped(struct rig *rig) {
@@ -181,7 +181,7 @@ Test(gate, counts_from_the_oldest_undecided_batch_wherever_it_waits) {
     cr_expect_eq(most, FIVE);
 }
 
-/* ---- one attempt at a time -------------------------------------------------------------------- */
+/* ---- one attempt at a time ------------------------------------------------------------------- */
 
 /* A throttle holds the first of three batches back for a second, so that its time ends long before
  * that of the others, and before the answers come. They are waited for, and not sent again. */
