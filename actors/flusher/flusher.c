@@ -74,7 +74,11 @@ static void stop_overdue(struct flusher *self, uint64_t now_ns) {
         while ((entry = request_next_open(request, &index)) != NULL) {
             uint64_t due_ns = entry->batch->opened_ns + limit_ns;
             if (now_ns >= due_ns) {
-                ticket_abandon(self, entry->batch);
+                if (RT_MUTANT(handed_over_twice)) {
+                    ticket_stop_hard(self, entry->batch->partition);
+                } else {
+                    ticket_abandon(self, entry->batch);
+                }
             } else if (due_ns < request->overdue_ns) {
                 request->overdue_ns = due_ns;
             }
@@ -140,7 +144,7 @@ static void watch_generation(struct flusher *self) {
     self->seen_generation = self->link.generation;
     for (struct partition *partition = self->attached; partition != NULL;
          partition = partition->attached_next) {
-        partition->proven = false;
+        partition->proven = partition->proven && RT_MUTANT(proof_outlives_connection);
     }
 }
 

@@ -290,7 +290,8 @@ void ticket_abandon(struct flusher *self, struct batch *batch) {
     lent_remove(partition, batch);
     partition->bump_due = partition->bump_due || batch->stamped;
     partition->abandoned = true;
-    batch_decide(batch, SLUICE_UNKNOWN, SLUICE_DELIVERY_TIMED_OUT, -1);
+    batch_decide(batch, RT_MUTANT(out_of_time_is_refused) ? SLUICE_NOT_PERSISTED : SLUICE_UNKNOWN,
+                 SLUICE_DELIVERY_TIMED_OUT, -1);
     note_lent(self, partition);
     stop_for_epoch(self, partition);
     ticket_settle(self, partition);
