@@ -73,6 +73,7 @@ static int set_up(struct threads *threads, const struct rt_threads_options *opti
     (void)snprintf(threads->name, sizeof threads->name, "%.10s",
                    options->name != NULL ? options->name : "rt");
     threads->fork_generation = system_fork_generation();
+    threads->wall_clock = system_wall_clock();
     atomic_init(&threads->random, system_seed());
     atomic_init(&threads->signal.descriptor, -1);
     runq_shared_init(&threads->actors);

@@ -284,6 +284,7 @@ void system_wake_one(_Atomic uint32_t *word);
 int system_signal_descriptor(struct rt_world *world);
 void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);
+int system_wall_clock(void); /* the clockid_t that system_wall_ms reads */
 bool system_forked(struct rt_world *world);
 /* Starts a thread that blocks all signals, named `name`-`suffix`. 0 or errno. */
 int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument, const char *name,
@@ -300,6 +301,7 @@ struct threads {
     struct lookups *lookups;
     struct thread_slots *slots;
     struct signal_line signal;
+    int wall_clock; /* a clockid_t */
     _Atomic bool stopping;
 
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t idle; /* see threads_park.c */

@@ -27,10 +27,19 @@ uint64_t system_now_ns(struct rt_world *world) {
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+enum { WALL_OLD_NS_MAX = 4000000 };
+
+/* The coarse clock stands still between two ticks of the kernel, 1 to 10 ms. */
+int system_wall_clock(void) {
+    struct timespec tick;
+    bool is_fine = clock_getres(CLOCK_REALTIME_COARSE, &tick) == 0 && tick.tv_sec == 0 &&
+                   tick.tv_nsec <= WALL_OLD_NS_MAX;
+    return is_fine ? CLOCK_REALTIME_COARSE : CLOCK_REALTIME;
+}
+
 int64_t system_wall_ms(struct rt_world *world) {
-    (void)world;
     struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    (void)clock_gettime(threads_of(world)->wall_clock, &now);
     return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
 }
 

@@ -7,8 +7,10 @@
  * Conventions, true of every function unless it says otherwise:
  *  - Threads: any thread may call, at the same time as any other. A handle must not be freed while
  *    another thread is inside a call with it.
- *  - Blocking: no call blocks unless it takes `timeout_ms`. 0 looks once, a negative value waits
- *    without limit. A waiting call refuses (SLUICE_IN_CALLBACK) inside a report callback.
+ *  - Blocking: no call blocks unless it takes `timeout_ms`, in milliseconds. 0 looks once, a
+ *    negative value waits without limit. A waiting call refuses (SLUICE_IN_CALLBACK) inside a
+ *    report callback; those that poll look once there. What begins or ends a producer waits for
+ *    its threads, which wait for nobody.
  *  - Ownership: names, keys, values and headers are copied before the call returns.
  *  - Errors: the result is a sluice_code; 0 is success. A `sluice_error *` may be NULL.
  *  - After fork() in the child every call answers SLUICE_FORKED; open a producer of its own there.
@@ -35,8 +37,9 @@ typedef struct sluice_reservation sluice_reservation;
 /* ---- Configuration --------------------------------------------------------------------------- */
 
 /* A new configuration with every option at its default, or NULL when memory is short.
- * Not for use by several threads at once. */
+ * Not for use by several threads at once. Free with sluice_config_free. */
 SLUICE_API sluice_config *sluice_config_new(void);
+/* A copy, callbacks included, or NULL when memory is short. */
 SLUICE_API sluice_config *sluice_config_copy(const sluice_config *config);
 /* NULL is allowed. Producers keep their own copy: free it any time after open. */
 SLUICE_API void sluice_config_free(sluice_config *config);
@@ -90,6 +93,8 @@ typedef struct sluice_report {
  * never blocks; flush, close and every wait answer SLUICE_IN_CALLBACK. */
 typedef void (*sluice_report_callback)(const sluice_report *reports, size_t count, void *context);
 
+/* NULL takes the callback away. `context` is handed to it and stays the caller's. The same holds
+ * for the other two callbacks. */
 SLUICE_API void sluice_config_set_report_callback(sluice_config *config,
                                                   sluice_report_callback callback, void *context);
 
@@ -102,9 +107,9 @@ typedef enum sluice_log_level {
     SLUICE_LOG_DEBUG = 7
 } sluice_log_level;
 
-/* Called on a worker thread, at most ten lines a second and kind; must not block and must not call
- * back into the producer. `text` is gone when the callback returns. Without one, nothing is
- * printed. */
+/* Called on a worker thread, at most ten lines a second of each level, further ones are dropped;
+ * must not block and must not call back into the producer. `text` is gone when the callback
+ * returns. Without one, nothing is printed. */
 typedef void (*sluice_log_callback)(sluice_log_level level, const char *facility, const char *text,
                                     void *context);
 SLUICE_API void sluice_config_set_log_callback(sluice_config *config, sluice_log_callback callback,
@@ -127,7 +132,8 @@ typedef struct sluice_event {
     const char *text; /* one line; gone when the callback returns */
 } sluice_event;
 
-/* As the log callback: on a worker, rate limited, must not block. */
+/* As the log callback: on a worker, at most ten a second of each kind, must not block and must not
+ * call back into the producer. */
 typedef void (*sluice_event_callback)(const sluice_event *event, void *context);
 SLUICE_API void sluice_config_set_event_callback(sluice_config *config,
                                                  sluice_event_callback callback, void *context);
@@ -145,7 +151,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_producer *sluice_producer_open(const sluice_
  * that is left, at most half-way. Serves the report callback, if one is set, on this thread.
  * Waits for no broker past the deadline. SLUICE_OK when every record was decided in time,
  * SLUICE_TIMED_OUT when the deadline had to decide some. Reports stay readable until
- * sluice_producer_free. A second call answers what the first did. */
+ * sluice_producer_free. A second call answers what the first did, and waits for it if it is under
+ * way. Errors: also SLUICE_IN_CALLBACK. */
 SLUICE_API sluice_code sluice_producer_close(sluice_producer *producer, int64_t timeout_ms);
 
 /* Closes with timeout 0 if that was not done, stops the workers and frees everything, topic handles
@@ -174,7 +181,8 @@ SLUICE_API sluice_code sluice_purge(sluice_producer *producer, unsigned what);
  * reports that wait hold a share of `buffer.memory`. */
 SLUICE_API size_t sluice_poll(sluice_producer *producer, sluice_report *reports, size_t capacity,
                               int64_t timeout_ms);
-/* Serves the report callback on this thread; returns the number of reports served. */
+/* Serves the report callback on this thread, waiting up to `timeout_ms` for the first report;
+ * returns the number of reports served. 0 at once without a callback, or with one on a worker. */
 SLUICE_API size_t sluice_poll_callback(sluice_producer *producer, int64_t timeout_ms);
 /* A descriptor that is readable while reports wait: for poll, epoll or an event loop. Never read or
  * close it. Owned by the producer. -1 when none can be had. */
@@ -210,9 +218,11 @@ typedef struct sluice_topic_options {
     void *partitioner_context;
 } sluice_topic_options;
 
-/* A counted handle: opening a name again gives the same handle once more. Does not wait for the
- * broker. Errors: SLUICE_INVALID_TOPIC (Kafka's rule: 1-249 of [a-zA-Z0-9._-], not "." or ".."),
- * SLUICE_NO_MEMORY, SLUICE_CLOSED. `options` may be NULL; only the first open looks at it. */
+/* A counted handle: opening a name again gives the same handle once more. Does not wait for a
+ * broker; threads that open at the same moment take turns, for microseconds. Close it with
+ * sluice_topic_close, or let sluice_producer_free take it. NULL on error. Errors:
+ * SLUICE_INVALID_TOPIC (Kafka's rule: 1-249 of [a-zA-Z0-9._-], not "." or ".."), SLUICE_NO_MEMORY,
+ * SLUICE_CLOSED. `options` may be NULL; only the first open looks at it. */
 SLUICE_API SLUICE_MUST_CHECK sluice_topic *sluice_topic_open(sluice_producer *producer,
                                                              const char *name,
                                                              const sluice_topic_options *options,
@@ -221,9 +231,12 @@ SLUICE_API SLUICE_MUST_CHECK sluice_topic *sluice_topic_open(sluice_producer *pr
  * until the producer is freed, because its order and sequences go on when it is opened again: less
  * than 2 KiB, and half a KiB for each further partition that was written to. NULL is allowed. */
 SLUICE_API void sluice_topic_close(sluice_topic *topic);
+/* Valid until the producer is freed. */
 SLUICE_API const char *sluice_topic_name(const sluice_topic *topic);
-/* The number of partitions, waiting up to `timeout_ms` for a broker to tell it.
- * Returns -1 when it is not known by then, and then says why in `error`. */
+/* The number of partitions, waiting up to `timeout_ms` for a broker to tell it. Once known, it is
+ * answered at once, and grows when the topic does, as of the last metadata (`metadata.max.age.ms`).
+ * Returns -1 when it is not known by then, and says why in `error`: what the broker says of the
+ * topic, what the connection failed with, SLUICE_TIMED_OUT, SLUICE_IN_CALLBACK. */
 SLUICE_API int32_t sluice_topic_partition_count(sluice_topic *topic, int64_t timeout_ms,
                                                 sluice_error *error);
 
@@ -263,20 +276,21 @@ typedef struct sluice_record {
 } sluice_record;
 
 /* Accepts a record, or says at once why not; never blocks. Order: if one call returned before
- * another to the same partition began, on any threads, the first record is written first.
- * Errors: SLUICE_FULL (the byte budget is spent: wait for room, or read reports),
- * SLUICE_REPORTS_WAITING (it is spent on reports nobody reads), SLUICE_PARTITION_FULL (memory is
- * short, and the partition's broker holds its share of it: others are taken. Records without key
- * get it only when all partitions are full, those of a topic with a partitioner of its own when
- * any is), SLUICE_RECORD_TOO_LARGE
- * (`max.request.size`), SLUICE_INVALID_ARGUMENT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
+ * another to the same partition began, on any threads, the first record is written first. Errors:
+ * SLUICE_FULL (the byte budget is spent: wait for room, or read reports), SLUICE_REPORTS_WAITING
+ * (it is spent on reports nobody reads), SLUICE_PARTITION_FULL (memory is short, and the
+ * partition's broker holds its share of it: others are taken. Records without key get it only when
+ * all partitions are full, those of a topic with a partitioner of its own when any is),
+ * SLUICE_RECORD_TOO_LARGE (`max.request.size`), SLUICE_INVALID_ARGUMENT, SLUICE_CLOSED,
+ * SLUICE_NO_MEMORY. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce(sluice_topic *topic,
                                                         const sluice_record *record);
 /* Accepts records in order until one is refused; returns how many were accepted, and in `*code`
  * (may be NULL) why the next was not. */
 SLUICE_API size_t sluice_produce_many(sluice_topic *topic, const sluice_record *records,
                                       size_t count, sluice_code *code);
-/* As sluice_produce, and waits for room. Errors: also SLUICE_TIMED_OUT. */
+/* As sluice_produce, and waits up to `timeout_ms` for room, serving the report callback, if one is
+ * set, on this thread. Errors: also SLUICE_TIMED_OUT, and SLUICE_IN_CALLBACK if it had to. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce_wait(sluice_topic *topic,
                                                              const sluice_record *record,
                                                              int64_t timeout_ms);
@@ -306,6 +320,8 @@ SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_reserve(sluice_topic *topic,
  * (SLUICE_CLOSED, SLUICE_INVALID_ARGUMENT if more than was reserved). */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_commit(sluice_reservation *reservation,
                                                        size_t value_size);
+/* Gives the reservation up; nothing was produced. NULL is allowed. Commit and abort may be called
+ * on another thread than reserve was. */
 SLUICE_API void sluice_abort(sluice_reservation *reservation);
 
 /* ---- Cluster --------------------------------------------------------------------------------- */
@@ -347,6 +363,7 @@ SLUICE_API SLUICE_MUST_CHECK sluice_cluster *sluice_cluster_fetch(sluice_produce
                                                                   const char *topic,
                                                                   int64_t timeout_ms,
                                                                   sluice_error *error);
+/* NULL is allowed. */
 SLUICE_API void sluice_cluster_free(sluice_cluster *cluster);
 
 #ifdef __cplusplus

@@ -263,6 +263,33 @@ Test(topics, connections_coming_and_going_are_told) {
     rig_end(rig);
 }
 
+/* A broker that hangs up at once is connected to again and again; little of it is told. */
+Test(topics, no_more_than_ten_lines_and_events_of_a_kind_are_told_in_a_second) {
+    memset(events_seen, 0, sizeof events_seen);
+    logs_seen = 0;
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 1,
+                            .brokers = {.broker_count = 1},
+                            .settings = (const char *[]){"reconnect.backoff.ms", "5",
+                                                         "reconnect.backoff.max.ms", "5", NULL},
+                            .events = see_event,
+                            .logs = see_log});
+    enum { API_VERSIONS = 18, SECONDS = 5 };
+    uint64_t cut = rig_fault(rig, SLUICE_FAULT_CUT_BEFORE, API_VERSIONS, 0, 0);
+    rig_produce(rig, 0);
+    rig_run(rig, SECONDS * 1000);
+    cr_expect_gt(rig_hits(rig, cut), 100 * SECONDS);
+    cr_expect_geq(logs_seen, 10);
+    cr_expect_leq(logs_seen, 4 * 10 * (SECONDS + 1)); /* four levels */
+    for (int kind = 0; kind < 8; kind++) {
+        cr_expect_leq(events_seen[kind], 10 * (SECONDS + 1), "kind %d", kind);
+    }
+    broker_cluster_fault_remove_all(rig->cluster);
+    rig_flush(rig);
+    rig_end(rig);
+}
+
 Test(topics, throttling_is_told_and_kept) {
     memset(events_seen, 0, sizeof events_seen);
     struct rig *rig =

@@ -237,11 +237,15 @@ static int64_t real_ms(void) {
 
 Test(system, the_coarse_wall_clock_follows_the_real_one) {
     struct rt_world *world = harness_world(1);
-    int64_t before_ms = real_ms();
-    int64_t wall_ms = rt_wall_ms(world);
-    int64_t after_ms = real_ms();
-    cr_assert_geq(wall_ms, before_ms - 10); /* a tick of the slowest kernels */
-    cr_assert_leq(wall_ms, after_ms);
+    int64_t age_ms = INT64_MAX;
+    int64_t began_ms = real_ms();
+    while (age_ms > 4 && real_ms() < began_ms + 10000) { /* a busy machine's tick may come late */
+        int64_t before_ms = real_ms();
+        int64_t wall_ms = rt_wall_ms(world);
+        cr_assert_leq(wall_ms, real_ms());
+        age_ms = before_ms - wall_ms;
+    }
+    cr_assert_leq(age_ms, 4);
     harness_end(world);
 }
 
