@@ -208,6 +208,8 @@ struct sim {
     uint32_t connections;
     int32_t handles;
     uint32_t ports_picked;
+    void (*arrived)(void *context); /* or NULL */
+    void *arrived_context;
 
     /* names */
     struct sim_name *names;

@@ -204,6 +204,14 @@ void sim_pipe_arrival_event(struct sim *sim, struct sim_pipe *pipe) {
     segment_arrive(sim, pipe);
     segment_schedule(sim, pipe);
     sim_connection_settle(sim, connection);
+    if (sim->arrived != NULL) {
+        sim->arrived(sim->arrived_context);
+    }
+}
+
+void rt_sim_on_arrival(struct rt_world *world, void (*callback)(void *), void *context) {
+    sim_of(world)->arrived = callback;
+    sim_of(world)->arrived_context = context;
 }
 
 void sim_pipe_room_event(struct sim *sim, struct sim_pipe *pipe) {

@@ -5,13 +5,18 @@
 
 #include "stress/sim/trial.h"
 
+enum systematic { SYSTEMATIC_NOT, SYSTEMATIC_SINGLES, SYSTEMATIC_PAIRS, SYSTEMATIC_TRIPLES };
+
 struct arguments {
     const char *program;
     uint64_t first, last;
+    bool range_given;
     struct plan_edits edits;
     bool trace, twice, keep_going, verbose, shrink;
     unsigned seconds; /* then no new seed is begun */
     unsigned jobs;
+    enum systematic systematic; /* how many faults there are; seeds are their combinations then */
+    uint32_t steps;             /* of the scenario, when nothing fails */
 };
 
 /* What many seeds add up to. */
@@ -34,6 +39,13 @@ void one_print_replay(uint64_t seed, const struct arguments *arguments, FILE *ou
 
 /* range.c: runs the seeds, on several cores if asked to. The exit status. */
 int range_run(const struct arguments *arguments);
+
+/* systematic.c: one short scenario, and every combination of faults at its steps. */
+
+/* Counts steps and combinations, which become the range of seeds if none was given. False when the
+ * scenario fails by itself. */
+bool systematic_prepare(struct arguments *arguments);
+void systematic_plan(struct plan *plan, uint64_t combination, const struct arguments *arguments);
 
 /* shrink.c: finds the smallest plan of a seed that still fails. The exit status. */
 int shrink_run(const struct arguments *arguments);

@@ -5,6 +5,7 @@
  *   sluice_sim --seeds 1..300          runs them all, stops at the first that breaks a promise
  *   sluice_sim --seed 17 --trace       one again, with every event on standard output
  *   sluice_sim --seed 17 --shrink      finds the smallest plan that still fails
+ *   sluice_sim --systematic pairs      every two faults at every two steps of a short scenario
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ static int usage(void) {
           "                  [--keep-going] [--trace] [--twice] [--verbose] [--shrink]\n"
           "                  [--troubles MOST] [--without N,N,...] [--records MOST]\n"
           "                  [--threads MOST] [--clients MOST]\n"
-          "                  [--control doubles|inversions|losses]\n",
+          "                  [--control doubles|inversions|losses]\n"
+          "                  [--systematic singles|pairs|triples]\n",
 
           stderr);
     return 2;
@@ -55,6 +57,7 @@ static bool parse_word(const char *value, const char *const *words, int *index) 
 
 static bool parse_seeds(const char *value, struct arguments *arguments) {
     char rest;
+    arguments->range_given = true;
     if (sscanf(value, "%" SCNu64 "..%" SCNu64 "%c", &arguments->first, &arguments->last, &rest) ==
         2) {
         return true;
@@ -84,6 +87,7 @@ static bool parse_flag(const char *name, struct arguments *arguments) {
 
 static bool parse_value(const char *name, const char *value, struct arguments *arguments) {
     static const char *const controls[] = {"", "doubles", "inversions", "losses", NULL};
+    static const char *const systematics[] = {"", "singles", "pairs", "triples", NULL};
     struct plan_edits *edits = &arguments->edits;
     const struct {
         const char *name;
@@ -105,6 +109,10 @@ static bool parse_value(const char *name, const char *value, struct arguments *a
     }
     if (strcmp(name, "--control") == 0 && parse_word(value, controls, &word)) {
         edits->control = (enum plan_control)word;
+        return true;
+    }
+    if (strcmp(name, "--systematic") == 0 && parse_word(value, systematics, &word)) {
+        arguments->systematic = (enum systematic)word;
         return true;
     }
     return false;
@@ -137,6 +145,9 @@ int main(int count, char **values) {
     struct arguments arguments;
     if (!parse(count, values, &arguments)) {
         return usage();
+    }
+    if (arguments.systematic != SYSTEMATIC_NOT && !systematic_prepare(&arguments)) {
+        return 1;
     }
     return arguments.shrink ? shrink_run(&arguments) : range_run(&arguments);
 }

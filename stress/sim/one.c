@@ -42,7 +42,10 @@ static void print_commit(FILE *out) {
 }
 
 void one_print_replay(uint64_t seed, const struct arguments *arguments, FILE *out) {
-    fprintf(out, "%s --seed %" PRIu64, arguments->program, seed);
+    static const char *const systematics[] = {"", " --systematic singles", " --systematic pairs",
+                                              " --systematic triples"};
+    fprintf(out, "%s%s --seed %" PRIu64, arguments->program, systematics[arguments->systematic],
+            seed);
     plan_edits_print(&arguments->edits, out);
     fputs(" --trace\n", out);
 }
@@ -106,8 +109,12 @@ static void print_failure(const struct plan *plan, const struct trial_result *re
 bool one_run(uint64_t seed, const struct arguments *arguments, struct totals *totals) {
     static struct plan plan;
     struct trial_result result, again;
-    plan_draw(&plan, seed);
-    plan_edit(&plan, &arguments->edits);
+    if (arguments->systematic != SYSTEMATIC_NOT) {
+        systematic_plan(&plan, seed, arguments);
+    } else {
+        plan_draw(&plan, seed);
+        plan_edit(&plan, &arguments->edits);
+    }
     replay_prepare(seed, arguments);
     catch_signals(print_replay);
     if (arguments->verbose || arguments->trace) {

@@ -49,8 +49,8 @@ static void plan_control(struct plan *plan, enum plan_control control) {
     plan->troubles = UINT32_C(1) << kinds[control];
     plan->event_count = 12;
     for (unsigned i = 0; i < plan->event_count; i++) {
-        plan->events[i] = (struct plan_event){.kind = kinds[control],
-                                              .at_ns = plan_choose(&random, plan->active_ns)};
+        plan->events[i] = (struct plan_event){
+            .kind = kinds[control], .at_ns = plan_choose(&random, plan->active_ns), .stream = i};
     }
     for (unsigned i = 0; i < plan->client_count; i++) {
         struct plan_client *client = &plan->clients[i];
@@ -148,6 +148,9 @@ void plan_print(const struct plan *plan, FILE *out) {
     for (unsigned i = 0; i < plan->event_count; i++) {
         if (!plan->events[i].left_out) {
             fprintf(out, " %u:%s", i, plan_trouble_name(plan->events[i].kind));
+            if (plan->events[i].at_step > 0) {
+                fprintf(out, "@%u", plan->events[i].at_step);
+            }
         }
     }
     fputc('\n', out);

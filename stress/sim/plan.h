@@ -63,7 +63,9 @@ enum plan_trouble {
 /* One trouble of a plan. */
 struct plan_event {
     enum plan_trouble kind;
-    uint64_t at_ns; /* after the trouble began */
+    uint64_t at_ns;   /* after the trouble began */
+    uint32_t at_step; /* not 0: instead, when so many times something has arrived somewhere */
+    uint32_t stream;  /* of what it draws */
     bool left_out;
 };
 
@@ -130,6 +132,7 @@ struct plan {
     unsigned event_count;
     struct plan_event events[PLAN_TROUBLES_MAX];
     uint64_t active_ns; /* trouble and production happen in this time */
+    bool steps;         /* steps are counted */
     unsigned audits;    /* times the logs are read meanwhile */
 
     bool strong; /* judged as if every producer promised all there is */

@@ -186,6 +186,7 @@ static void draw_events(struct plan *plan, struct sim_random *random) {
             event->kind = (enum plan_trouble)below(random, TROUBLE_COUNT);
         } while (!plan_has(plan, event->kind));
         event->at_ns = below(random, plan->active_ns);
+        event->stream = i;
     }
     for (unsigned i = 0; i < plan->client_count; i++) {
         plan->clients[i].closes_at_ns = below(random, plan->active_ns);

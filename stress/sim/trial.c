@@ -183,6 +183,7 @@ static void result_fill(struct trial *trial, struct trial_result *result) {
         .not_persisted = trial->ledger.outcomes[SLUICE_NOT_PERSISTED],
         .unknown = trial->ledger.outcomes[SLUICE_UNKNOWN],
         .duplicates = counters.duplicates,
+        .steps = trial->steps,
     };
     for (unsigned i = 0; i < trial->plan->client_count; i++) {
         result->full += trial->clients[i].full;
@@ -256,6 +257,7 @@ bool trial_run(const struct plan *plan, FILE *trace, struct trial_result *result
         verdict_fail(&trial->verdict, "the brokers or the producer did not end");
     }
     cover(trial, coverage);
+    trouble_forget(trial);
     result->verdict = trial->verdict;
     ledger_deinit(&trial->ledger);
     free(trial);

@@ -23,6 +23,7 @@
 
 struct trial;
 struct client;
+struct trouble;
 
 /* A simulated application thread. */
 struct trial_thread {
@@ -64,8 +65,9 @@ struct trial {
     bool topics_made;
 
     struct client clients[PLAN_CLIENTS_MAX];
-    unsigned troubles_made;
-    bool peaceful; /* trouble makes no more */
+    uint32_t steps;
+    struct trouble *stepped[PLAN_TROUBLES_MAX]; /* those that wait for a step */
+    bool peaceful;                              /* trouble makes no more */
 };
 
 /* What a trial tells about itself. */
@@ -78,6 +80,7 @@ struct trial_result {
     uint64_t duplicates; /* batches that brokers recognised as sent again */
     uint64_t full;       /* calls that were answered so */
     uint64_t retried;    /* batches */
+    uint32_t steps;      /* if they were counted */
 };
 
 /* What was met on the way, over all trials: how often each error was a record's last one, and how
@@ -136,6 +139,8 @@ void application_end_threads(struct client *client, bool now);
 
 /* trouble.c */
 void trouble_start(struct trial *trial);
+/* Trouble that never came to its step is forgotten. */
+void trouble_forget(struct trial *trial);
 /* Ends all of it and heals everything. */
 void trouble_end(struct trial *trial);
 

@@ -335,7 +335,6 @@ static void trouble_event(void *context) {
     struct trial *trial = trouble->trial;
     if (!trial->peaceful) {
         trial_say(trial, "trouble %u: %s", trouble->index, plan_trouble_name(trouble->kind));
-        trial->troubles_made++;
         makers[trouble->kind](trouble);
     }
     free(trouble);
@@ -345,6 +344,24 @@ static void audit_event(void *context) {
     struct trial *trial = context;
     if (!trial->peaceful) {
         brokers_audit(trial);
+    }
+}
+
+static void step_event(void *context) {
+    struct trial *trial = context;
+    trial->steps++;
+    for (unsigned i = 0; i < trial->plan->event_count; i++) {
+        if (trial->stepped[i] != NULL && trial->plan->events[i].at_step == trial->steps) {
+            rt_sim_at(trial->world, rt_now(trial->world), trouble_event, trial->stepped[i]);
+            trial->stepped[i] = NULL;
+        }
+    }
+}
+
+void trouble_forget(struct trial *trial) {
+    for (unsigned i = 0; i < trial->plan->event_count; i++) {
+        free(trial->stepped[i]);
+        trial->stepped[i] = NULL;
     }
 }
 
@@ -358,8 +375,15 @@ void trouble_start(struct trial *trial) {
         }
         struct trouble *trouble = malloc(sizeof(*trouble));
         *trouble = (struct trouble){.trial = trial, .index = i, .kind = event->kind};
-        sim_random_seed(&trouble->random, plan->seed, PLAN_STREAM_TROUBLE + i);
-        rt_sim_at(trial->world, now_ns + event->at_ns, trouble_event, trouble);
+        sim_random_seed(&trouble->random, plan->seed, PLAN_STREAM_TROUBLE + event->stream);
+        if (event->at_step > 0) {
+            trial->stepped[i] = trouble;
+        } else {
+            rt_sim_at(trial->world, now_ns + event->at_ns, trouble_event, trouble);
+        }
+    }
+    if (plan->steps) {
+        rt_sim_on_arrival(trial->world, step_event, trial);
     }
     for (unsigned i = 0; i < plan->audits; i++) {
         rt_sim_at(trial->world, now_ns + plan->active_ns * (i + 1) / (plan->audits + 1),
@@ -385,6 +409,8 @@ static void heal_topics(struct trial *trial) {
 
 void trouble_end(struct trial *trial) {
     trial->peaceful = true;
+    rt_sim_on_arrival(trial->world, NULL, NULL);
+    trouble_forget(trial);
     rt_sim_fail_memory(trial->world, 0);
     broker_cluster_fault_remove_all(trial->cluster);
     restart_all(trial);
