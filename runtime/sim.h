@@ -62,8 +62,9 @@ void rt_sim_fault(struct rt_world *world, const struct rt_address *listener, enu
 unsigned rt_sim_cut(struct rt_world *world, const struct rt_address *listener,
                     bool deliver_pending);
 
-/* Called whenever bytes (or the end of a connection) have arrived at one of its ends: the steps of a
- * run, for plans that fail something at each of them. It may plan (rt_sim_at), and nothing else. */
+/* Called whenever bytes (or the end of a connection) have arrived at one of its ends: the steps of
+ * a run, for plans that fail something at each of them. It may plan (rt_sim_at), and nothing else.
+ */
 void rt_sim_on_arrival(struct rt_world *world, void (*callback)(void *), void *context);
 
 /* The n-th memory_acquire from now fails (1 = the next); 0 turns it off. */

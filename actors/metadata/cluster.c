@@ -212,11 +212,7 @@ static sluice_code fetch_allowed(struct producer *producer, const char *topic) {
     if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
         return SLUICE_CLOSED;
     }
-    struct input_lane *lane = input_lane_of(producer);
-    if (lane == NULL) {
-        return SLUICE_NO_MEMORY;
-    }
-    if (lane->in_callback > 0) {
+    if (in_callback(producer)) {
         return SLUICE_IN_CALLBACK;
     }
     if (topic != NULL && (topic[0] == '\0' || strlen(topic) > TOPIC_NAME_BYTES_MAX)) {

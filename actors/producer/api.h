@@ -31,7 +31,10 @@ sluice_code why_full(struct producer *producer, sluice_code full);
 /* The calling thread is inside a report callback. */
 static inline bool in_callback(struct producer *producer) {
     struct input_lane *lane = input_lane_of(producer);
-    return lane != NULL && lane->in_callback != 0 && !RT_MUTANT(callbacks_may_wait);
+    void *serving = atomic_load_explicit(&producer->reports.serving, memory_order_acquire);
+    bool inside = (lane != NULL && lane->in_callback != 0) ||
+                  (serving != NULL && serving == rt_thread_slot(producer->world));
+    return inside && !RT_MUTANT(callbacks_may_wait);
 }
 
 #endif

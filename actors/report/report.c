@@ -211,22 +211,43 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
 
 enum { SERVE_AT_ONCE = 64 };
 
+/* The mark by which calls inside the callback are told. A thread that finds no memory for a lane
+ * marks the queue instead; one at a time does, the others leave what is there to it. */
+static bool callback_begin(struct producer *producer, struct input_lane *lane) {
+    if (lane != NULL) {
+        lane->in_callback++;
+        return true;
+    }
+    void *nobody = NULL;
+    void *slot = rt_thread_slot(producer->world);
+    return slot != NULL &&
+           atomic_compare_exchange_strong_explicit(&producer->reports.serving, &nobody, slot,
+                                                   memory_order_acq_rel, memory_order_relaxed);
+}
+
+static void callback_end(struct producer *producer, struct input_lane *lane) {
+    if (lane != NULL) {
+        lane->in_callback--;
+        return;
+    }
+    atomic_store_explicit(&producer->reports.serving, NULL, memory_order_release);
+    news_tell(producer); /* somebody may have been turned away */
+}
+
 size_t report_serve(struct producer *producer) {
     const struct sluice_config *config = producer->config;
+    struct input_lane *lane = input_lane_of(producer);
     sluice_report reports[SERVE_AT_ONCE];
     size_t total = 0;
     size_t count;
+    if (!callback_begin(producer, lane)) {
+        return 0;
+    }
     while ((count = report_take(producer, reports, SERVE_AT_ONCE)) > 0) {
-        struct input_lane *lane = input_lane_of(producer);
-        if (lane != NULL) {
-            lane->in_callback++;
-        }
         config->report_callback(reports, count, config->report_context);
-        if (lane != NULL) {
-            lane->in_callback--;
-        }
         total += count;
     }
+    callback_end(producer, lane);
     return total;
 }
 

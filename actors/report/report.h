@@ -38,7 +38,8 @@ struct report_queue {
     struct batch *current;            /* the reader's: handed over in part */
     _Atomic uint64_t waiting;         /* records in the lane or in `current` */
     _Atomic uint32_t descriptor_used;
-    struct rt_actor actor; /* only with sluice.callback.thread=worker */
+    _Atomic(void *) serving; /* the slot of a thread that serves without a lane to mark, or NULL */
+    struct rt_actor actor;   /* only with sluice.callback.thread=worker */
     bool actor_started;
 };
 

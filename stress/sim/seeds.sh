@@ -13,12 +13,13 @@ table=stress/sim/seeds.tsv
 first_free=1000001
 
 code() {
-    find actors broker include protocol runtime -type f \( -name '*.[ch]' -o -name '*.def' \) -print0 |
+    find actors broker include protocol runtime -type f \
+        \( -name '*.[ch]' -o -name '*.def' \) -print0 |
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16
 }
 
 run() {
-    local program=$1 seconds=$2 first said status=0 numbers last failed
+    local program=$1 seconds=$2 first said status=0 numbers last failed commit
     first=$(awk -F'\t' -v next_seed="$first_free" \
         '!/^#/ && $5 >= next_seed { next_seed = $5 + 1 } END { printf "%d", next_seed }' "$table")
     said=$(mktemp)
@@ -26,8 +27,9 @@ run() {
     numbers=$(sed -n 's/^range \([0-9]*\) \([0-9]*\) failed \([0-9]*\)$/\2 \3/p' "$said")
     rm -f "$said"
     read -r last failed <<<"$numbers"
-    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(code)" "$(git describe --always --dirty 2>/dev/null || echo -)" \
-        "$(date -u +%Y-%m-%d)" "$first" "$last" "$failed" >>"$table"
+    commit=$(git describe --always --dirty 2>/dev/null || echo -)
+    printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$(code)" "$commit" "$(date -u +%Y-%m-%d)" \
+        "$first" "$last" "$failed" >>"$table"
     check || true
     return "$status"
 }

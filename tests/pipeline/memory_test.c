@@ -168,3 +168,29 @@ Test(memory, that_stays_short_does_not_stop_a_flush) {
         rig_end(rig);
     }
 }
+
+/* ---- callbacks ------------------------------------------------------------------------------- */
+
+static void refuse_to_wait(const sluice_report *reports, size_t count, void *context) {
+    struct rig *rig = context;
+    cr_expect_eq(sluice_flush(rig->producer, 1000), SLUICE_IN_CALLBACK);
+    cr_expect_eq(sluice_producer_close(rig->producer, 1000), SLUICE_IN_CALLBACK);
+    rig_take(rig, reports, count);
+}
+
+/* The worker has no lane yet, and finds no memory for one. */
+Test(memory, a_callback_may_not_wait_on_a_worker_that_is_short_of_memory) {
+    for (uint64_t nth = 1; nth <= 40; nth++) {
+        struct rig_setup setup = setup_of(false);
+        setup.settings = (const char *[]){"sluice.callback.thread", "worker", NULL};
+        setup.callback = refuse_to_wait;
+        struct rig *rig = rig_start(&setup);
+        rig_produce(rig, 0);
+        rt_sim_thread(rig->world, 7);
+        rt_sim_fail_memory(rig->world, nth);
+        rig_run(rig, 5000);
+        rt_sim_fail_memory(rig->world, 0);
+        cr_expect_eq(rig->reported, 1);
+        rig_end(rig);
+    }
+}
