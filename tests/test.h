@@ -36,6 +36,9 @@ struct test_place {
     const char *expression;
 };
 
+/* Ends a child process that a test has forked, without what belongs to the test's own process. */
+__attribute__((noreturn)) void test_leave_child(int status);
+
 /* A value of any scalar type, ready to print. */
 struct test_value {
     enum { TEST_SIGNED, TEST_UNSIGNED, TEST_FLOATING, TEST_TRUTH, TEST_POINTER } kind;

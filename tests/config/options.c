@@ -223,6 +223,8 @@ Test(options, missing_arguments_are_refused) {
     cr_expect_eq(sluice_config_set(config, "acks", NULL, NULL), SLUICE_INVALID_ARGUMENT);
     cr_expect_eq(sluice_config_get(config, "acks", value, NULL, &error), SLUICE_INVALID_ARGUMENT);
     size = sizeof value;
+    cr_expect_eq(sluice_config_get(NULL, "acks", value, &size, &error), SLUICE_INVALID_ARGUMENT);
+    cr_expect_eq(sluice_config_get(config, NULL, value, &size, &error), SLUICE_INVALID_ARGUMENT);
     cr_expect_eq(sluice_config_get(config, "acks", NULL, &size, &error), SLUICE_INVALID_ARGUMENT);
     cr_expect_eq(sluice_config_get(config, "no.such", value, &size, NULL), SLUICE_UNKNOWN_OPTION);
     cr_expect_null(sluice_config_copy(NULL));

@@ -26,12 +26,28 @@ Test(servers, a_list_is_read_one_by_one) {
     cr_expect_eq(sluice_servers_next(&list, &none, &error), SLUICE_MISSING_OPTION);
 }
 
+Test(servers, an_address_may_name_its_interface) {
+    struct sluice_server server;
+    cr_assert_eq(first("[fe80::1%eth0]:9092", &server), SLUICE_OK, "%s", error.text);
+    cr_assert_str_eq(server.host, "fe80::1%eth0");
+}
+
+Test(servers, a_scheme_of_any_length_is_refused_in_one_line) {
+    char list[200];
+    memset(list, 's', sizeof list);
+    memcpy(list + 150, "://h:1", 7);
+    struct sluice_server server;
+    cr_assert_eq(first(list, &server), SLUICE_OPTION_NOT_BUILT);
+    cr_assert_not_null(strstr(error.text, "PLAINTEXT:// is"), "%s", error.text);
+}
+
 Test(servers, what_is_no_host_and_port_is_refused) {
     static const char *const wrong[] = {
-        "localhost",    "localhost:",      ":9092",       "localhost:0",   "localhost:65536",
-        "localhost:-1", "localhost:9092x", "a b:1",       "::1:9092",      "[::1]",
-        "[::1]9092",    "[::1:9092",       "[]:9092",     "[localhost]:1", "a/b:1",
-        "h:1:2",        "http//x:1",       "h:000000001", "caf\xc3\xa9:1", "h\n:1"};
+        "localhost",    "localhost:",      ":9092",         "localhost:0",   "localhost:65536",
+        "localhost:-1", "localhost:9092x", "a b:1",         "::1:9092",      "[::1]",
+        "[::1]9092",    "[::1:9092",       "[]:9092",       "[localhost]:1", "a/b:1",
+        "h:1:2",        "http//x:1",       "h{:1",          "h~:1",          "PLAINTEXT://",
+        "fe80::1%lo:1", "h:000000001",     "caf\xc3\xa9:1", "h\n:1"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct sluice_server server;
         cr_expect_eq(first(wrong[i], &server), SLUICE_INVALID_VALUE, "\"%s\"", wrong[i]);

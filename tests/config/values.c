@@ -61,6 +61,7 @@ Test(values, what_is_no_whole_number_is_refused_and_changes_nothing) {
                                          "1e3",
                                          "1 2",
                                          "1,",
+                                         "\x01 1",
                                          "9223372036854775808",
                                          "99999999999999999999"};
     for (size_t i = 0; i < ROWS(values); i++) {

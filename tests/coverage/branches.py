@@ -4,9 +4,10 @@
 The rule: a branch is a side of a condition, of a loop or of a case. It is left out when it comes
 out of the expansion of an assertion's macro, whatever stands between: neither RT_ASSERT's own
 choice nor the conditions of its argument count. A row of a table (a .def file, included into a
-switch) is data and counts neither. A condition that the compiler knows the answer of
-(`while (true)`) has no branch. A function of a header is counted once, however many files have a
-copy of it.
+switch) is data and counts neither. A switch without a default has no branch for it: ours are over
+enums, and the compiler sees to it that they name every value. A condition that the compiler knows
+the answer of (`while (true)`) has no branch. A function of a header is counted once, however many
+files have a copy of it.
 """
 
 import dataclasses
@@ -116,6 +117,11 @@ class Function:
         return any(self.files[region[6]].endswith(TABLES) or self.macro(region) in ASSERTIONS
                    for region in way)
 
+    def is_missing_default(self, file, branch):
+        """A default that is not there has the place of what the switch looks at."""
+        line = self.sources.of(file)[branch[0] - 1]
+        return line[:branch[1] - 1].rstrip().endswith("switch (")
+
     def conditions(self):
         """(key, condition) of each that counts and stands in our files."""
         seen = {}
@@ -123,7 +129,7 @@ class Function:
             way = self.way_out(branch[6])
             outermost = way[0] if way else branch
             file = self.inside(self.files[outermost[5] if way else branch[6]])
-            if file is None or self.left_out(way):
+            if file is None or self.left_out(way) or self.is_missing_default(file, outermost):
                 continue
             if way:
                 text = self.sources.call(file, *outermost[:2])

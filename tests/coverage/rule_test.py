@@ -51,6 +51,8 @@ class Rule(unittest.TestCase):
             ("case 1", []),
             ("SMALLER(first, second)", ["false"]),
             ("default", []),
+            ("case FIRST", ["false"]),
+            ("case SECOND", ["true"]),
             ("sum == 2", ["false"]),
             ("named(0)[0] != '\\0'", ["false"]),
         ])

@@ -42,7 +42,19 @@ static int chosen(int first, int second) {
     }
 }
 
+enum sample { FIRST, SECOND };
+
+static int of_enum(enum sample sample) {
+    switch (sample) {
+    case FIRST:
+        return 0;
+    case SECOND:
+        return 1;
+    }
+    return 2;
+}
+
 int main(void) {
-    int sum = chosen(1, 2) + chosen(2, 4) + sample_is_odd(4);
+    int sum = chosen(1, 2) + chosen(2, 4) + sample_is_odd(4) + of_enum(FIRST);
     return sum == 2 && named(0)[0] != '\0' ? 0 : 1;
 }

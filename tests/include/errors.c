@@ -84,9 +84,9 @@ Test(errors, a_description_is_cut_to_its_buffer) {
 
 Test(errors, an_error_is_one_line_and_may_be_left_out) {
     sluice_error error;
-    cr_expect_eq(sluice_error_set(&error, SLUICE_INVALID_VALUE, "a%cb%s", '\n', "\x1b[31m"),
+    cr_expect_eq(sluice_error_set(&error, SLUICE_INVALID_VALUE, "a%cb%s\x7f", '\n', "\x1b[31m"),
                  SLUICE_INVALID_VALUE);
-    cr_expect_str_eq(error.text, "a?b?[31m");
+    cr_expect_str_eq(error.text, "a?b?[31m?");
     cr_expect_eq(error.code, SLUICE_INVALID_VALUE);
     cr_expect_eq(sluice_error_set(NULL, SLUICE_FULL, "x"), SLUICE_FULL);
     cr_expect_eq(sluice_error_code(&error, SLUICE_CLOSED), SLUICE_CLOSED);

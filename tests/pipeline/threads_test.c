@@ -397,7 +397,8 @@ Test(threads, producers_come_and_go) {
 /* ---- the process ----------------------------------------------------------------------------- */
 
 /* The number of the first check that fails, 0 when none does. */
-static int child_checks(sluice_producer *producer, sluice_topic *topic) {
+static int child_checks(sluice_producer *producer, sluice_topic *topic,
+                        sluice_reservation *reserved) {
     sluice_report report;
     sluice_record record = {.value = "v", .value_size = 1};
     sluice_reservation *reservation;
@@ -411,10 +412,12 @@ static int child_checks(sluice_producer *producer, sluice_topic *topic) {
         sluice_wait_for_room(producer, 1, 10) == SLUICE_FORKED,
         sluice_purge(producer, SLUICE_PURGE_UNSENT) == SLUICE_FORKED,
         sluice_reserve(topic, &record, 1, &reservation, &value) == SLUICE_FORKED,
+        sluice_commit(reserved, 1) == SLUICE_FORKED,
         sluice_producer_close(producer, 10) == SLUICE_FORKED,
         sluice_topic_open(producer, "other", NULL, &error) == NULL && error.code == SLUICE_FORKED,
         sluice_cluster_fetch(producer, NULL, 10, &error) == NULL && error.code == SLUICE_FORKED,
         sluice_poll(producer, &report, 1, 10) == 0,
+        sluice_poll_callback(producer, 10) == 0,
         sluice_topic_partition_count(topic, 10, &error) == -1 && error.code == SLUICE_FORKED,
         sluice_descriptor(producer) == -1,
     };
@@ -432,15 +435,20 @@ Test(threads, use_in_a_forked_child_is_refused) {
     sluice_producer *producer = open_with(broker, NULL, NULL, NULL);
     sluice_topic *topic = open_topic(producer);
     produce(topic, 0, 0);
+    sluice_reservation *reservation;
+    void *value;
+    cr_assert_eq(sluice_reserve(topic, &(sluice_record){.key = NULL}, 9, &reservation, &value),
+                 SLUICE_OK);
     pid_t child = fork();
     cr_assert_geq(child, 0);
     if (child == 0) {
-        _exit(child_checks(producer, topic));
+        test_leave_child(child_checks(producer, topic, reservation));
     }
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "check %d", status >> 8);
+    sluice_abort(reservation);
     produce(topic, 0, 1);
     cr_assert_eq(sluice_flush(producer, TIMEOUT_MS), SLUICE_OK);
     sluice_producer_free(producer);
@@ -472,6 +480,16 @@ Test(threads, the_descriptor_is_readable_while_reports_wait) {
         cr_expect_eq(count, 1);
         cr_expect_not(readable(descriptor, 0), "after record %d", (int)i);
     }
+    sluice_producer_free(producer);
+    sluice_broker_destroy(broker);
+}
+
+Test(threads, a_descriptor_asked_for_late_is_readable_at_once) {
+    sluice_broker *broker = broker_start(1);
+    sluice_producer *producer = open_with(broker, NULL, NULL, NULL);
+    produce(open_topic(producer), 0, 0);
+    cr_assert_eq(sluice_flush(producer, TIMEOUT_MS), SLUICE_OK);
+    cr_expect(readable(sluice_descriptor(producer), 0));
     sluice_producer_free(producer);
     sluice_broker_destroy(broker);
 }

@@ -23,8 +23,8 @@ Test(topics, names_that_kafka_forbids_are_refused) {
     char long_name[251];
     memset(long_name, 'x', 250);
     long_name[250] = '\0';
-    const char *const wrong[] = {NULL,  "",         ".",   "..",  "a b",
-                                 "a/b", "\xc3\xa9", "a\n", "a:b", long_name};
+    const char *const wrong[] = {NULL,       "",    ".",   "..",  "a b",    "a/b",
+                                 "\xc3\xa9", "a\n", "a:b", "a{b", long_name};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         sluice_error error = {0};
         cr_expect_null(sluice_topic_open(rig->producer, wrong[i], NULL, &error), "%zu", i);

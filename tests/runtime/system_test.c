@@ -220,7 +220,7 @@ Test(system, a_forked_child_knows_that_it_is_one) {
     cr_assert(!rt_forked(world));
     pid_t child = fork();
     if (child == 0) {
-        _exit(rt_forked(world) ? 17 : 1);
+        test_leave_child(rt_forked(world) ? 17 : 1);
     }
     int status = 0;
     cr_assert_eq(waitpid(child, &status, 0), child);
