@@ -206,6 +206,9 @@ static sluice_cluster *fetch_result(const struct producer *producer, struct meta
 }
 
 static sluice_code fetch_allowed(struct producer *producer, const char *topic) {
+    if (producer == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     if (rt_forked(producer->world)) {
         return SLUICE_FORKED;
     }

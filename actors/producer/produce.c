@@ -77,6 +77,9 @@ sluice_code why_full(struct producer *producer, sluice_code full) {
 }
 
 static sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
+    if (topic == NULL || record == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     struct producer *producer = topic->producer;
     uint64_t body_size;
     sluice_code code = record_admit(producer, record, &body_size);
@@ -167,11 +170,11 @@ static bool wait_for_room(struct producer *producer, const struct wish *wish) {
 sluice_code sluice_produce_wait(sluice_topic *handle, const sluice_record *record,
                                 int64_t timeout_ms) {
     struct topic *topic = topic_from(handle);
-    struct producer *producer = topic->producer;
     sluice_code code = produce(topic, record, false);
     if (!is_full(code)) {
         return code;
     }
+    struct producer *producer = topic->producer;
     if (in_callback(producer)) {
         return SLUICE_IN_CALLBACK;
     }
@@ -191,6 +194,9 @@ sluice_code sluice_produce_wait(sluice_topic *handle, const sluice_record *recor
 
 sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
+    if (producer == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     if (bytes > (uint64_t)producer->config->max_request_size) {
         return SLUICE_RECORD_TOO_LARGE;
     }
@@ -251,6 +257,9 @@ static sluice_code await(struct producer *producer, struct sync_waiter *waiter,
 sluice_code sluice_produce_sync(sluice_topic *handle, const sluice_record *record,
                                 int64_t timeout_ms, sluice_report *report) {
     struct topic *topic = topic_from(handle);
+    if (topic == NULL || record == NULL || report == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     struct producer *producer = topic->producer;
     if (in_callback(producer)) {
         return SLUICE_IN_CALLBACK;

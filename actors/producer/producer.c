@@ -143,6 +143,9 @@ sluice_producer *sluice_producer_open(const sluice_config *config, sluice_error 
 
 sluice_code sluice_flush(sluice_producer *handle, int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
+    if (producer == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     if (rt_forked(producer->world)) {
         return SLUICE_FORKED;
     }
@@ -158,6 +161,9 @@ sluice_code sluice_flush(sluice_producer *handle, int64_t timeout_ms) {
 
 sluice_code sluice_purge(sluice_producer *handle, unsigned what) {
     struct producer *producer = producer_from(handle);
+    if (producer == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     if (rt_forked(producer->world)) {
         return SLUICE_FORKED;
     }
@@ -170,6 +176,9 @@ sluice_code sluice_purge(sluice_producer *handle, unsigned what) {
 
 sluice_code sluice_producer_close(sluice_producer *handle, int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
+    if (producer == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     if (rt_forked(producer->world)) {
         return SLUICE_FORKED;
     }

@@ -10,7 +10,7 @@ static bool is_closed(struct producer *producer) {
 size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capacity,
                    int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
-    if (rt_forked(producer->world) || capacity == 0) {
+    if (producer == NULL || capacity == 0 || rt_forked(producer->world)) {
         return 0;
     }
     size_t count = report_take(producer, reports, capacity);
@@ -30,8 +30,9 @@ size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capac
 
 size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
-    if (rt_forked(producer->world) || producer->config->report_callback == NULL ||
-        producer->reports.actor_started || in_callback(producer)) {
+    if (producer == NULL || rt_forked(producer->world) ||
+        producer->config->report_callback == NULL || producer->reports.actor_started ||
+        in_callback(producer)) {
         return 0;
     }
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
@@ -48,7 +49,7 @@ size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
 
 int sluice_descriptor(sluice_producer *handle) {
     struct producer *producer = producer_from(handle);
-    if (rt_forked(producer->world)) {
+    if (producer == NULL || rt_forked(producer->world)) {
         return -1;
     }
     atomic_store_explicit(&producer->reports.descriptor_used, 1, memory_order_seq_cst);
@@ -65,6 +66,10 @@ static uint64_t read_counter(_Atomic uint64_t *counter) {
 
 void sluice_producer_status(sluice_producer *handle, sluice_status *status) {
     struct producer *producer = producer_from(handle);
+    if (producer == NULL) {
+        *status = (sluice_status){0};
+        return;
+    }
     struct producer_counters *counters = &producer->counters;
     *status = (sluice_status){
         .records_persisted = read_counter(&counters->records_persisted),

@@ -72,6 +72,9 @@ static sluice_code reserve_chunk(struct sluice_reservation *reservation,
 sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record, size_t value_size_max,
                            sluice_reservation **out, void **value) {
     struct topic *topic = topic_from(handle);
+    if (topic == NULL || record == NULL || out == NULL || value == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     struct producer *producer = topic->producer;
     sluice_record shaped = *record; /* the value is not there yet */
     shaped.value = "";
@@ -128,6 +131,9 @@ void sluice_abort(sluice_reservation *reservation) {
 }
 
 sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
+    if (reservation == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
     struct producer *producer = reservation->producer;
     sluice_code code = SLUICE_OK;
     if (rt_forked(producer->world)) {

@@ -74,6 +74,10 @@ static void opening_leave(struct producer *producer) {
 sluice_topic *sluice_topic_open(sluice_producer *handle, const char *name,
                                 const sluice_topic_options *options, sluice_error *error) {
     struct producer *producer = producer_from(handle);
+    if (producer == NULL) {
+        sluice_error_code(error, SLUICE_INVALID_ARGUMENT);
+        return NULL;
+    }
     sluice_error_code(error, SLUICE_OK);
     if (rt_forked(producer->world)) {
         sluice_error_code(error, SLUICE_FORKED);
@@ -108,12 +112,16 @@ void sluice_topic_close(sluice_topic *handle) {
 }
 
 const char *sluice_topic_name(const sluice_topic *handle) {
-    return ((const struct topic *)handle)->name;
+    return handle == NULL ? NULL : ((const struct topic *)handle)->name;
 }
 
 int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
                                      sluice_error *error) {
     struct topic *topic = topic_from(handle);
+    if (topic == NULL) {
+        sluice_error_code(error, SLUICE_INVALID_ARGUMENT);
+        return -1;
+    }
     struct producer *producer = topic->producer;
     sluice_error_code(error, SLUICE_OK);
     if (rt_forked(producer->world)) {

@@ -12,7 +12,9 @@
  *    report callback; those that poll look once there. What begins or ends a producer waits for
  *    its threads, which wait for nobody.
  *  - Ownership: names, keys, values and headers are copied before the call returns.
- *  - Errors: the result is a sluice_code; 0 is success. A `sluice_error *` may be NULL.
+ *  - Errors: the result is a sluice_code; 0 is success. A `sluice_error *` may be NULL. Another
+ *    pointer that is NULL and may not be is SLUICE_INVALID_ARGUMENT, or what the function returns
+ *    when there is nothing.
  *  - After fork() in the child every call answers SLUICE_FORKED; open a producer of its own there.
  */
 #ifndef SLUICE_SLUICE_H
