@@ -37,31 +37,33 @@ bool number_read(const char *text, int64_t least, int64_t most, int64_t *number)
     return errno == 0 && end != text && *end == '\0' && value >= least && value <= most;
 }
 
-bool config_option(sluice_config *config, const char *command, const char *name,
-                   const char *value) {
+/* Whether an error is about what was asked for, or about the world. */
+static int status_of(sluice_code code) {
+    return sluice_code_class(code) == SLUICE_CLASS_CALLER ? EXIT_USAGE : EXIT_FAILED;
+}
+
+int config_option(sluice_config *config, const char *command, const char *name, const char *value) {
     sluice_error error;
     if (sluice_config_set(config, name, value, &error) != SLUICE_OK) {
         (void)fprintf(stderr, "sluice %s: %s\n", command, error.text);
-        return false;
+        return status_of(error.code);
     }
-    return true;
+    return EXIT_DONE;
 }
 
-bool config_assignment(sluice_config *config, const char *command, const char *assignment) {
+int config_assignment(sluice_config *config, const char *command, const char *assignment) {
     const char *equals = strchr(assignment, '=');
     if (equals == NULL) {
-        (void)usage_error(command, "-X %s is not option=value", assignment);
-        return false;
+        return usage_error(command, "-X %s is not option=value", assignment);
     }
     char *name = strndup(assignment, (size_t)(equals - assignment));
-    bool set = name != NULL && config_option(config, command, name, equals + 1);
+    if (name == NULL) {
+        (void)fprintf(stderr, "sluice %s: %s\n", command, sluice_code_text(SLUICE_NO_MEMORY));
+        return EXIT_FAILED;
+    }
+    int status = config_option(config, command, name, equals + 1);
     free(name);
-    return set;
-}
-
-/* Whether an error is about what was asked for, and not about the world. */
-static bool is_usage(sluice_code code) {
-    return sluice_code_class(code) == SLUICE_CLASS_CALLER;
+    return status;
 }
 
 sluice_producer *producer_start(const sluice_config *config, const char *command, int *status) {
@@ -69,7 +71,7 @@ sluice_producer *producer_start(const sluice_config *config, const char *command
     sluice_producer *producer = sluice_producer_open(config, &error);
     if (producer == NULL) {
         (void)fprintf(stderr, "sluice %s: %s\n", command, error.text);
-        *status = is_usage(error.code) ? EXIT_USAGE : EXIT_FAILED;
+        *status = status_of(error.code);
     }
     return producer;
 }
@@ -80,7 +82,7 @@ sluice_topic *topic_start(sluice_producer *producer, const char *command, const 
     sluice_topic *topic = sluice_topic_open(producer, name, NULL, &error);
     if (topic == NULL) {
         (void)fprintf(stderr, "sluice %s: topic \"%s\": %s\n", command, name, error.text);
-        *status = is_usage(error.code) ? EXIT_USAGE : EXIT_FAILED;
+        *status = status_of(error.code);
     }
     return topic;
 }

@@ -27,10 +27,10 @@ __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const
 int usage_error_option(char **arguments, int option);
 /* A whole number from `least` to `most`, and nothing behind it. */
 bool number_read(const char *text, int64_t least, int64_t most, int64_t *number);
-/* Sets one option; on error one line on standard error, and false. */
-bool config_option(sluice_config *config, const char *command, const char *name, const char *value);
+/* Sets one option. EXIT_DONE, or after one line on standard error what to exit with. */
+int config_option(sluice_config *config, const char *command, const char *name, const char *value);
 /* As above for "name=value". */
-bool config_assignment(sluice_config *config, const char *command, const char *assignment);
+int config_assignment(sluice_config *config, const char *command, const char *assignment);
 /* Opens a producer; on error one line on standard error, and in `*status` what to exit with. */
 sluice_producer *producer_start(const sluice_config *config, const char *command, int *status);
 /* The same for a topic. */

@@ -92,16 +92,16 @@ static int arguments_read(sluice_config *config, const char **topic, int count, 
     int option = 0;
     opterr = 0;
     while ((option = getopt_long(count, arguments, ":b:t:X:", options, NULL)) != -1) {
-        bool understood = true;
+        int status = EXIT_DONE;
         switch (option) {
         case 'b':
-            understood = config_option(config, "metadata", "bootstrap.servers", optarg);
+            status = config_option(config, "metadata", "bootstrap.servers", optarg);
             break;
         case 't':
             *topic = optarg;
             break;
         case 'X':
-            understood = config_assignment(config, "metadata", optarg);
+            status = config_assignment(config, "metadata", optarg);
             break;
         case OPTION_HELP:
             (void)fputs(help, stdout);
@@ -109,8 +109,8 @@ static int arguments_read(sluice_config *config, const char **topic, int count, 
         default:
             return usage_error_option(arguments, option);
         }
-        if (!understood) {
-            return EXIT_USAGE;
+        if (status != EXIT_DONE) {
+            return status;
         }
     }
     if (optind < count) {

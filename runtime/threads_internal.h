@@ -281,6 +281,8 @@ void system_wake(struct rt_world *world, _Atomic uint32_t *word);
 /* Until *word differs from `seen`, or early. */
 void system_sleep(_Atomic uint32_t *word, uint32_t seen);
 void system_wake_one(_Atomic uint32_t *word);
+/* Adds one to an eventfd. */
+void system_raise(int descriptor);
 int system_signal_descriptor(struct rt_world *world);
 void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);

@@ -200,10 +200,7 @@ void poller_drop_token(struct worker *worker) {
 }
 
 void poller_interrupt(struct poller *poller) {
-    uint64_t one = 1;
-    /* Cannot fill up: 2^64 - 2 wake-ups. */
-    ssize_t written = write(poller->wake, &one, sizeof one);
-    RT_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
+    system_raise(poller->wake); /* cannot fill up: 2^64 - 2 wake-ups */
 }
 
 void poller_dispatch(struct poller *poller, uint64_t key, uint32_t events) {

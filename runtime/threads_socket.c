@@ -100,8 +100,12 @@ int sockets_connected(struct rt_world *world, struct rt_socket *socket) {
         return -ENOTCONN;
     }
     struct pollfd ask = {.fd = socket->handle, .events = POLLOUT};
-    if (poll(&ask, 1, 0) == 0) {
-        return RT_IO_AGAIN; /* the mark was for something else */
+    int ready;
+    do {
+        ready = poll(&ask, 1, 0);
+    } while (ready < 0 && errno == EINTR);
+    if (ready <= 0) { /* 0: the mark was for something else */
+        return ready == 0 ? RT_IO_AGAIN : -errno;
     }
     int error = 0;
     socklen_t size = sizeof error;

@@ -119,10 +119,13 @@ void system_wake_one(_Atomic uint32_t *word) {
 
 /* ---- the signal descriptor ------------------------------------------------------------------- */
 
-static void raise_descriptor(int descriptor) {
+void system_raise(int descriptor) {
     uint64_t one = 1;
-    ssize_t written = write(descriptor, &one, sizeof one);
-    RT_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
+    ssize_t written;
+    do {
+        written = write(descriptor, &one, sizeof one);
+    } while (written < 0 && errno == EINTR);
+    RT_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN); /* full: it is up */
 }
 
 int system_signal_descriptor(struct rt_world *world) {
@@ -140,7 +143,7 @@ int system_signal_descriptor(struct rt_world *world) {
         return descriptor; /* another thread was faster */
     }
     if (atomic_load(&line->raised)) { /* while there was none; once too often does no harm */
-        raise_descriptor(made);
+        system_raise(made);
     }
     return made;
 }
@@ -149,7 +152,7 @@ static void raise_line(struct signal_line *line) {
     if (!atomic_exchange(&line->raised, true)) {
         int descriptor = atomic_load(&line->descriptor);
         if (descriptor >= 0) {
-            raise_descriptor(descriptor);
+            system_raise(descriptor);
         }
     }
 }
@@ -159,9 +162,11 @@ static void raise_line(struct signal_line *line) {
 static void clear_line(struct signal_line *line) {
     uint64_t count;
     int descriptor = atomic_load(&line->descriptor);
-    if (descriptor >= 0 && read(descriptor, &count, sizeof count) < 0) {
-        RT_ASSERT(errno == EAGAIN || errno == EINTR);
-    }
+    ssize_t got = -1;
+    do {
+        got = descriptor < 0 ? 0 : read(descriptor, &count, sizeof count);
+    } while (got < 0 && errno == EINTR);
+    RT_ASSERT(got >= 0 || errno == EAGAIN);
     atomic_store(&line->raised, false);
 }
 

@@ -61,10 +61,9 @@ static int number_take(const char *option, int64_t least, int64_t most, int64_t 
 static int option_take(struct bench *bench, char **arguments, int option) {
     switch (option) {
     case 'b':
-        return config_option(bench->config, "bench", "bootstrap.servers", optarg) ? EXIT_DONE
-                                                                                  : EXIT_USAGE;
+        return config_option(bench->config, "bench", "bootstrap.servers", optarg);
     case 'X':
-        return config_assignment(bench->config, "bench", optarg) ? EXIT_DONE : EXIT_USAGE;
+        return config_assignment(bench->config, "bench", optarg);
     case OPTION_TOPICS:
         return number_take("--topics", 1, TOPICS_MAX, &bench->topic_count);
     case OPTION_RECORDS:

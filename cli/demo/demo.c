@@ -66,8 +66,8 @@ static bool brokers_start(struct demo *demo) {
 static bool producer_open(struct demo *demo) {
     int status = EXIT_DONE;
     sluice_config *config = sluice_config_new();
-    if (config == NULL || !config_option(config, "demo", "bootstrap.servers",
-                                         sluice_broker_bootstrap(demo->broker))) {
+    if (config == NULL || config_option(config, "demo", "bootstrap.servers",
+                                        sluice_broker_bootstrap(demo->broker)) != EXIT_DONE) {
         sluice_config_free(config);
         return false;
     }

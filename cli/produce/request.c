@@ -72,8 +72,7 @@ static bool begins_with(const char *text, const char *beginning) {
 static int option_take(struct request *request, char **arguments, int option) {
     switch (option) {
     case 'b':
-        return config_option(request->config, "produce", "bootstrap.servers", optarg) ? EXIT_DONE
-                                                                                      : EXIT_USAGE;
+        return config_option(request->config, "produce", "bootstrap.servers", optarg);
     case 't':
         request->topic = optarg;
         return EXIT_DONE;
@@ -84,12 +83,11 @@ static int option_take(struct request *request, char **arguments, int option) {
     case 'H':
         return header_add(request, optarg);
     case 'z':
-        return config_option(request->config, "produce", "compression.type", optarg) ? EXIT_DONE
-                                                                                     : EXIT_USAGE;
+        return config_option(request->config, "produce", "compression.type", optarg);
     case 'X':
         request->memory_given |= begins_with(optarg, "buffer.memory=") ||
                                  begins_with(optarg, "queue.buffering.max.kbytes=");
-        return config_assignment(request->config, "produce", optarg) ? EXIT_DONE : EXIT_USAGE;
+        return config_assignment(request->config, "produce", optarg);
     case OPTION_JSON:
         request->json = true;
         return EXIT_DONE;
@@ -117,9 +115,7 @@ static int memory_limit(const struct request *request) {
     if (request->memory_given || !small) {
         return EXIT_DONE;
     }
-    return config_option(request->config, "produce", "buffer.memory", BUFFER_MEMORY_TEXT)
-               ? EXIT_DONE
-               : EXIT_USAGE;
+    return config_option(request->config, "produce", "buffer.memory", BUFFER_MEMORY_TEXT);
 }
 
 static int request_check(const struct request *request) {

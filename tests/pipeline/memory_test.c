@@ -2,7 +2,10 @@
 /* Memory that runs short: at every single place, and for a while. */
 #include "pipeline/rig.h"
 
-static struct rig_setup setup_of(bool gzip) {
+enum way { PLAIN, PACKED, SPLIT };
+enum { BATCH_BYTES_MAX = 4000 }; /* of SPLIT: several records are too many, or one is */
+
+static struct rig_setup setup_of(enum way way) {
     static const char *const plain[] = {
         "linger.ms", "1", "request.timeout.ms", "500", "delivery.timeout.ms", "5000", NULL};
     static const char *const packed[] = {"linger.ms",
@@ -17,12 +20,12 @@ static struct rig_setup setup_of(bool gzip) {
     return (struct rig_setup){.seed = 1,
                               .partitions = 2,
                               .brokers = {.broker_count = 2},
-                              .settings = gzip ? packed : plain};
+                              .settings = way == PACKED ? packed : plain};
 }
 
 /* As rig_open, but may fail. */
-static bool open_short_of_memory(struct rig *rig, bool gzip) {
-    struct rig_setup setup = setup_of(gzip);
+static bool open_short_of_memory(struct rig *rig, enum way way) {
+    struct rig_setup setup = setup_of(way);
     sluice_config *config = sluice_config_new();
     sluice_error error = {0};
     cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.1:9092", NULL), SLUICE_OK);
@@ -40,9 +43,10 @@ static bool open_short_of_memory(struct rig *rig, bool gzip) {
     return rig->topic != NULL;
 }
 
-static void produce_some(struct rig *rig) {
+static void produce_some(struct rig *rig, enum way way) {
     for (int i = 0; i < 12; i++) {
-        rig->value_size = i % 4 == 3 ? 20000 : 100;
+        size_t small = way == SPLIT ? BATCH_BYTES_MAX / 2 : 100;
+        rig->value_size = i % 4 == 3 ? 20000 : small;
         sluice_code code = rig_try(rig, i % 2);
         cr_assert(code == SLUICE_OK || code == SLUICE_NO_MEMORY, "%s", sluice_code_name(code));
         if (i % 5 == 0) {
@@ -64,9 +68,37 @@ static void make_trouble(struct rig *rig) {
     rig_fault(rig, SLUICE_FAULT_CUT_BEFORE, 3, 2, 1);
 }
 
-/* Cluster first, so that it is there; then the n-th acquisition of all fails. */
-static bool scenario(uint64_t nth, bool gzip) {
-    struct rig_setup setup = setup_of(gzip);
+/* Nothing is short any more: all goes well. */
+static void expect_recovery(struct rig *rig, int nth) {
+    rt_sim_fail_memory(rig->world, 0);
+    rig->value_size = 12;
+    rig_produce_some(rig, 0, 3);
+    rig_flush(rig);
+    for (uint32_t i = rig->count - 3; i < rig->count; i++) {
+        cr_assert_eq(rig->records[i].report.outcome, SLUICE_PERSISTED, "acquisition %d: %s", nth,
+                     sluice_code_name(rig->records[i].report.error));
+    }
+}
+
+/* The application looks at the cluster, produces some more, and closes. */
+static void look_and_close(struct rig *rig, int nth) {
+    sluice_error error = {0};
+    sluice_cluster *cluster = sluice_cluster_fetch(rig->producer, NULL, 5000, &error);
+    cr_assert(cluster != NULL || error.code == SLUICE_NO_MEMORY, "acquisition %d: %s", nth,
+              sluice_code_name(error.code));
+    sluice_cluster_free(cluster);
+    for (int i = 0; i < 3; i++) {
+        sluice_code code = rig_try(rig, i % 2);
+        cr_assert(code == SLUICE_OK || code == SLUICE_NO_MEMORY, "%s", sluice_code_name(code));
+    }
+    cr_assert_eq(sluice_producer_close(rig->producer, 10000), SLUICE_OK, "acquisition %d", nth);
+    rig_poll(rig);
+}
+
+/* Cluster first, so that it is there; then the n-th acquisition of all fails: in open, produce,
+ * retry, split, flush, fetch or close. False: there are fewer. */
+static bool scenario(uint64_t nth, enum way way) {
+    struct rig_setup setup = setup_of(way);
     struct rig *rig = rig_start(&setup); /* a first producer warms the brokers up */
     rig_produce_some(rig, 0, 3);
     rig_produce_some(rig, 1, 3);
@@ -77,21 +109,20 @@ static bool scenario(uint64_t nth, bool gzip) {
     rt_sim_fail_memory(rig->world, nth);
     rig->count = 0;
     rig->reported = 0;
-    bool opened = open_short_of_memory(rig, gzip);
-    if (opened) {
-        make_trouble(rig);
-        produce_some(rig);
+    if (open_short_of_memory(rig, way)) {
+        if (way == SPLIT) {
+            broker_cluster_topic_limit(rig->cluster, "orders", BATCH_BYTES_MAX);
+        } else {
+            make_trouble(rig);
+        }
+        produce_some(rig, way);
         cr_assert_eq(sluice_flush(rig->producer, 10000), SLUICE_OK, "acquisition %d", (int)nth);
         rig_poll(rig);
         cr_assert_eq(rig->reported, rig->count, "acquisition %d", (int)nth);
-        rt_sim_fail_memory(rig->world, 0);
-        rig->value_size = 12;
-        rig_produce_some(rig, 0, 3);
-        rig_flush(rig);
-        for (uint32_t i = rig->count - 3; i < rig->count; i++) {
-            cr_assert_eq(rig->records[i].report.outcome, SLUICE_PERSISTED, "acquisition %d: %s",
-                         (int)nth, sluice_code_name(rig->records[i].report.error));
+        if (rt_sim_memory_count(rig->world) - before >= nth) {
+            expect_recovery(rig, (int)nth);
         }
+        look_and_close(rig, (int)nth);
         rig_expect_quiet(rig);
     }
     bool reached = rt_sim_memory_count(rig->world) - before >= nth;
@@ -100,20 +131,24 @@ static bool scenario(uint64_t nth, bool gzip) {
     return reached;
 }
 
-Test(memory, may_run_short_at_every_place) {
+static void at_every_place(enum way way) {
     uint64_t nth = 1;
-    while (scenario(nth, false)) {
+    while (scenario(nth, way)) {
         nth++;
     }
-    cr_expect_gt(nth, 30);
+    cr_expect_gt(nth, 60);
+}
+
+Test(memory, may_run_short_at_every_place) {
+    at_every_place(PLAIN);
 }
 
 Test(memory, may_run_short_at_every_place_of_packing) {
-    uint64_t nth = 1;
-    while (scenario(nth, true)) {
-        nth++;
-    }
-    cr_expect_gt(nth, 30);
+    at_every_place(PACKED);
+}
+
+Test(memory, may_run_short_at_every_place_of_splitting) {
+    at_every_place(SPLIT);
 }
 
 /* Every acquisition fails for a while. */
@@ -130,7 +165,7 @@ static void short_for(struct rig *rig, uint64_t ms) {
 
 Test(memory, may_be_short_for_a_while_at_any_time) {
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct rig_setup setup = setup_of(seed % 2 == 0);
+        struct rig_setup setup = setup_of(seed % 2 == 0 ? PACKED : PLAIN);
         setup.seed = seed;
         struct rig *rig = rig_start(&setup);
         rt_sim_spare_memory(rig->world, "broker");
@@ -155,7 +190,7 @@ Test(memory, may_be_short_for_a_while_at_any_time) {
 
 Test(memory, that_stays_short_does_not_stop_a_flush) {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct rig_setup setup = setup_of(false);
+        struct rig_setup setup = setup_of(PLAIN);
         setup.seed = seed;
         struct rig *rig = rig_start(&setup);
         rt_sim_spare_memory(rig->world, "broker");
@@ -181,7 +216,7 @@ static void refuse_to_wait(const sluice_report *reports, size_t count, void *con
 /* The worker has no lane yet, and finds no memory for one. */
 Test(memory, a_callback_may_not_wait_on_a_worker_that_is_short_of_memory) {
     for (uint64_t nth = 1; nth <= 40; nth++) {
-        struct rig_setup setup = setup_of(false);
+        struct rig_setup setup = setup_of(PLAIN);
         setup.settings = (const char *[]){"sluice.callback.thread", "worker", NULL};
         setup.callback = refuse_to_wait;
         struct rig *rig = rig_start(&setup);
