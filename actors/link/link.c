@@ -195,6 +195,7 @@ static void deadline_check(struct link *link, struct rt_turn *turn) {
     if (turn->now_ns < link_due(link)) {
         return;
     }
+    RT_ASSERT(link->input_starved_ns == 0 || link->input_starved_ns > turn->now_ns);
     switch (link->state) {
     case LINK_LOOKUP:
         link_fail(link, turn, SLUICE_CONNECTION_TIMED_OUT, "the name lookup took too long");
@@ -203,15 +204,13 @@ static void deadline_check(struct link *link, struct rt_turn *turn) {
         link_fail(link, turn, SLUICE_CONNECTION_TIMED_OUT, "no connection in time");
         break;
     case LINK_NEGOTIATING:
-        if (turn->now_ns >= link->setup_deadline_ns) {
-            link_fail(link, turn, SLUICE_CONNECTION_TIMED_OUT,
-                      "connected, but the first request was not answered in time");
-        }
+        link_fail(link, turn, SLUICE_CONNECTION_TIMED_OUT,
+                  "connected, but the first request was not answered in time");
         break;
     case LINK_READY:
-        if (link->outstanding == 0 && link->input_starved_ns == 0) {
+        if (link->outstanding == 0) {
             link_close(link);
-        } else if (turn->now_ns >= oldest_deadline(link)) {
+        } else {
             link_fail(link, turn, SLUICE_REQUEST_TIMED_OUT,
                       "no answer within request.timeout.ms (%lld)",
                       (long long)config->request_timeout_ms);

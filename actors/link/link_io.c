@@ -37,7 +37,8 @@ void link_input_close(struct link *link) {
 }
 
 void link_input_recycle(struct link *link) {
-    if (link->done.first != NULL || link->input == NULL) {
+    RT_ASSERT(link->done.first == NULL); /* the owner takes what is done before it steps again */
+    if (link->input == NULL) {
         return;
     }
     size_t left = link->input_used - link->input_parsed;
@@ -244,7 +245,8 @@ static void queue_advance(struct link *link, struct rt_turn *turn, size_t writte
     while (written > 0) {
         struct link_request *request = link->queue.first;
         if (request->first_write_ns == 0) {
-            request->first_write_ns = turn->now_ns > 0 ? turn->now_ns : 1;
+            RT_ASSERT(turn->now_ns > 0);
+            request->first_write_ns = turn->now_ns;
         }
         while (request->slice_at < request->slice_count) {
             size_t left = request->slices[request->slice_at].size - request->slice_written;

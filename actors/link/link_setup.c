@@ -52,7 +52,8 @@ bool link_lookup_end(struct link *link, struct rt_turn *turn) {
         return false;
     }
     link->lookup = NULL;
-    if (link->addresses.error != 0 || link->addresses.count == 0) {
+    RT_ASSERT(link->addresses.error != 0 || link->addresses.count > 0);
+    if (link->addresses.error != 0) {
         link_fail(link, turn, SLUICE_NAME_NOT_FOUND, "the name has no address (lookup error %d)",
                   link->addresses.error);
         return false;
@@ -165,8 +166,8 @@ bool link_connect_end(struct link *link, struct rt_turn *turn) {
     return link->state != LINK_BACKOFF;
 }
 
-/* Reads which versions the broker speaks. False: unreadable. */
-static bool ranges_learn(struct link *link, struct kafka_api_versions_response *response) {
+/* Reads which versions the broker speaks. */
+static void ranges_learn(struct link *link, struct kafka_api_versions_response *response) {
     struct kafka_api_range range;
     link->api_versions_max = -1;
     kafka_peer_init(&link->peer);
@@ -176,17 +177,17 @@ static bool ranges_learn(struct link *link, struct kafka_api_versions_response *
             link->api_versions_max = range.version_max;
         }
     }
-    return !response->ranges.failed;
+    RT_ASSERT(!response->ranges.failed); /* they were read over when the answer was opened */
 }
 
 void link_negotiated(struct link *link, struct rt_turn *turn, struct kafka_reader body) {
     struct kafka_api_versions_response response;
     int16_t asked = link->negotiation.version;
-    if (!kafka_api_versions_response_open(&response, &body, asked) ||
-        !ranges_learn(link, &response)) {
+    if (!kafka_api_versions_response_open(&response, &body, asked)) {
         link_fail(link, turn, SLUICE_BAD_ANSWER, "the answer to ApiVersions could not be read");
         return;
     }
+    ranges_learn(link, &response);
     if (response.error_code == KAFKA_ERROR_UNSUPPORTED_VERSION && asked > 0) {
         int16_t known = link->api_versions_max;
         if (!negotiation_send(link, known >= 0 && known < asked ? known : 0)) {

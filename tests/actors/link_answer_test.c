@@ -105,6 +105,32 @@ Test(link_answer, an_answer_cut_short_is_a_lost_connection) {
     expect_error(SAYING("", true), true, SLUICE_CONNECTION_LOST, "closed the connection");
 }
 
+static void answer_without_header_fields(struct peer *peer, struct peer_side *side,
+                                         const struct kafka_request_header *header,
+                                         struct kafka_reader body) {
+    uint8_t answer[] = {0, 0, 0, 4, 0, 0, 0, (uint8_t)header->correlation_id};
+    (void)body;
+    if (!peer_negotiate(peer, side, header)) {
+        peer_say(side, answer, sizeof answer);
+    }
+}
+
+Test(link_answer, an_answer_that_is_shorter_than_its_header_is_bad) {
+    struct owner *owner = owner_start(22, NULL);
+    struct rt_address address = peer_address(1, 9092);
+    struct peer peer;
+    peer_start(&peer, owner->world, &address, answer_without_header_fields);
+    owner->version = 12;
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_send(owner, 1);
+    owner_run(owner, 20);
+    cr_assert_eq(owner->first_error, SLUICE_BAD_ANSWER, "%s", owner->first_text);
+    cr_assert_not_null(strstr(owner->first_text, "header could not be read"));
+    cr_assert(owner->requests[0].failed);
+    peer_stop(&peer, owner->world);
+    owner_end(owner);
+}
+
 Test(link_answer, silence_after_the_handshake_is_a_request_that_timed_out) {
     expect_error(SAYING("", false), true, SLUICE_REQUEST_TIMED_OUT, "request.timeout.ms (1000)");
 }
@@ -210,6 +236,80 @@ Test(link_answer, without_memory_for_a_large_answer_it_waits_in_the_socket) {
     cr_assert_eq(owner->done, 5);
     cr_assert_eq(owner->requests[4].answer_size, 200000);
     cr_assert_eq(owner->disconnected, 0);
+    peer_stop(&peer, owner->world);
+    owner_end(owner);
+}
+
+Test(link_answer, without_memory_for_a_small_buffer_the_large_one_is_kept) {
+    for (uint64_t nth = 1; nth <= 12; nth++) {
+        struct owner *owner = owner_start(43, NULL);
+        struct rt_address address = peer_address(1, 9092);
+        struct peer peer;
+        peer_start(&peer, owner->world, &address, answer_large);
+        owner_connect(owner, "10.0.0.1", 9092);
+        owner_run(owner, 20);
+        rt_sim_fail_memory(owner->world, nth);
+        owner_send(owner, 5);
+        owner_run(owner, 2000);
+        owner_send(owner, 2);
+        owner_run(owner, 2000);
+        cr_assert_eq(owner->done, 7);
+        cr_assert_eq(owner->requests[4].answer_size, 200000);
+        cr_assert_eq(owner->disconnected, 0);
+        peer_stop(&peer, owner->world);
+        owner_end(owner);
+    }
+}
+
+static void answer_megabytes(struct peer *peer, struct peer_side *side,
+                             const struct kafka_request_header *header, struct kafka_reader body) {
+    (void)body;
+    if (!peer_negotiate(peer, side, header)) {
+        peer_answer(side, header, 5 << 20, 'm');
+    }
+}
+
+Test(link_answer, megabytes_that_are_there_at_once_are_read_in_several_turns) {
+    struct rt_sim_options sim = {.seed = 44,
+                                 .delay_min_ns = 20000,
+                                 .delay_max_ns = 20000,
+                                 .lookup_delay_ns = 1000,
+                                 .socket_buffer_bytes = 16 << 20};
+    struct owner *owner = owner_start_in(rt_sim_create(&sim), NULL);
+    struct rt_address address = peer_address(1, 9092);
+    struct peer peer;
+    peer_start(&peer, owner->world, &address, answer_megabytes);
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_run(owner, 5);
+    uint32_t before = owner->activations;
+    owner_send(owner, 1);
+    owner_run(owner, 5);
+    cr_assert_eq(owner->done, 1);
+    cr_assert_eq(owner->requests[0].answer_size, 5 << 20);
+    cr_assert_geq(owner->activations - before, 5);
+    peer_stop(&peer, owner->world);
+    owner_end(owner);
+}
+
+/* Looking for memory again is no reason to wait longer than the request may take. */
+Test(link_answer, without_memory_the_deadline_still_holds) {
+    struct rt_sim_options sim = {
+        .seed = 42, .delay_min_ns = 20000, .delay_max_ns = 20000, .lookup_delay_ns = 1000};
+    struct owner *owner = owner_start_in(rt_sim_create(&sim), NULL);
+    struct rt_address address = peer_address(1, 9092);
+    struct peer peer;
+    peer_start(&peer, owner->world, &address, answer_large);
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_run(owner, 5);
+    owner->timeout_ms = 5;
+    owner_send(owner, 3);
+    for (int i = 0; i < 1000 && owner->disconnected == 0; i++) {
+        rt_sim_fail_memory(owner->world, 1);
+        rt_sim_run_until(owner->world, rt_now(owner->world) + 10000);
+    }
+    rt_sim_fail_memory(owner->world, 0);
+    cr_assert_eq(owner->first_error, SLUICE_REQUEST_TIMED_OUT, "%s", owner->first_text);
+    owner_run(owner, 20);
     peer_stop(&peer, owner->world);
     owner_end(owner);
 }

@@ -37,10 +37,11 @@ static void request_make(struct owner *owner, struct owner_request *request, str
                                          .client_id = kafka_text_of("test")};
     size_t bound = kafka_metadata_request_bound(&ask);
     int32_t wire_id = ask.correlation_id + owner->shift;
+    int16_t version = owner->version == 0 ? 1 : owner->version;
     *request = (struct owner_request){.frame = malloc(bound + owner->request_bytes)};
     ask.correlation_id = wire_id;
     struct kafka_writer writer = kafka_writer_of(request->frame, bound);
-    kafka_metadata_request_encode(&writer, 1, &ask);
+    kafka_metadata_request_encode(&writer, version, &ask);
     size_t size = kafka_writer_size(&writer);
     memset(request->frame + size, 'x', owner->request_bytes);
     uint32_t length = (uint32_t)(size + owner->request_bytes - 4);
@@ -58,7 +59,7 @@ static void request_make(struct owner *owner, struct owner_request *request, str
                               .size = size,
                               .correlation_id = wire_id - owner->shift,
                               .api = KAFKA_METADATA,
-                              .version = 1,
+                              .version = version,
                               .expects_answer = !owner->silent,
                               .deadline_ns = turn->now_ns + owner->timeout_ms * OWNER_MS};
 }

@@ -31,6 +31,7 @@ struct owner {
     uint32_t to_send;     /* as soon as the link is READY */
     size_t request_bytes; /* padding of each */
     bool silent;          /* they expect no answer */
+    int16_t version;      /* of the requests; 0: 1 */
     int32_t shift;        /* added to the correlation id in the frame */
     uint64_t timeout_ms;
     sluice_code first_error; /* of a failed connection */

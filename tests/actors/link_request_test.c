@@ -41,6 +41,22 @@ Test(link_request, many_requests_go_out_in_order_whatever_the_socket_takes_at_on
     }
 }
 
+Test(link_request, correlation_ids_begin_again_at_zero_after_the_highest) {
+    struct owner *owner = owner_start(1, NULL);
+    struct rt_address address = peer_address(1, 9092);
+    struct peer peer;
+    peer_start(&peer, owner->world, &address, speak);
+    owner->link.next_correlation = INT32_MAX - 2;
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_send(owner, 6);
+    owner_run(owner, 500);
+    cr_assert_eq(owner->done, 6);
+    cr_assert_not(owner->requests[5].failed);
+    cr_assert_eq(owner->link.next_correlation, 4);
+    peer_stop(&peer, owner->world);
+    owner_end(owner);
+}
+
 Test(link_request, a_request_without_answer_is_done_when_it_is_written) {
     struct owner *owner = owner_start(61, NULL);
     struct rt_address address = peer_address(1, 9092);

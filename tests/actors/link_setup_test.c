@@ -91,6 +91,16 @@ Test(link_setup, pauses_double_up_to_their_maximum_with_a_fifth_of_jitter) {
     owner_end(owner);
 }
 
+Test(link_setup, without_a_pause_it_is_tried_again_after_a_millisecond) {
+    const char *options[] = {"reconnect.backoff.ms", "0", NULL};
+    struct owner *owner = owner_start(4, options);
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_run(owner, 1000);
+    cr_assert_geq(owner->link.attempt, 300);
+    cr_assert_leq(owner->link.attempt, 1000);
+    owner_end(owner);
+}
+
 Test(link_setup, a_name_without_address_is_said_to_be_one) {
     struct owner *owner = owner_start(4, NULL);
     owner_connect(owner, "nowhere.example", 9092);
@@ -234,6 +244,78 @@ Test(link_setup, a_link_that_is_not_wanted_any_more_gives_up_and_rests) {
     link_want(&owner->link, true);
     owner_run(owner, 100);
     cr_assert_gt(owner->activations, before);
+    owner_end(owner);
+}
+
+/* Whether it is looking its name up, connecting, or asking for versions. */
+Test(link_setup, a_link_that_is_not_wanted_any_more_rests_from_every_state_of_its_setup) {
+    for (uint64_t us = 100; us < 2500; us += 100) {
+        struct owner *owner = owner_start(11, NULL);
+        struct rt_address address = peer_address(1, 9092);
+        struct peer peer;
+        peer_start(&peer, owner->world, &address, be_mute);
+        owner_connect(owner, "10.0.0.1", 9092);
+        rt_sim_run_until(owner->world, rt_now(owner->world) + us * 1000);
+        cr_assert_neq(owner->link.state, LINK_BACKOFF);
+        owner_unwant(owner);
+        cr_assert_eq(owner->link.state, LINK_IDLE);
+        owner_run(owner, 1);
+        uint32_t before = owner->activations;
+        owner_run(owner, 60000);
+        cr_assert_eq(owner->activations, before, "nothing wakes it");
+        peer_stop(&peer, owner->world);
+        owner_end(owner);
+    }
+}
+
+Test(link_setup, a_ready_link_that_is_not_wanted_any_more_still_answers) {
+    struct owner *owner = owner_start(11, NULL);
+    struct rt_address address = peer_address(1, 9092);
+    struct peer peer;
+    peer_start(&peer, owner->world, &address, speak);
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_run(owner, 20);
+    owner_unwant(owner);
+    cr_assert_eq(owner->link.state, LINK_READY);
+    owner_send(owner, 2);
+    owner_run(owner, 20);
+    cr_assert_eq(owner->done, 2);
+    cr_assert_not(owner->requests[1].failed);
+    peer_stop(&peer, owner->world);
+    owner_end(owner);
+}
+
+Test(link_setup, a_lookup_that_takes_too_long_is_given_up) {
+    const char *options[] = {"socket.connection.setup.timeout.ms", "1000", NULL};
+    struct rt_sim_options sim = {.seed = 1, .lookup_delay_ns = UINT64_C(60000) * OWNER_MS};
+    struct owner *owner = owner_start_in(rt_sim_create(&sim), options);
+    owner_connect(owner, "kafka.example", 9092);
+    owner_run(owner, 1100);
+    cr_assert_eq(owner->first_error, SLUICE_CONNECTION_TIMED_OUT);
+    cr_assert_not_null(strstr(owner->first_text, "lookup took too long"));
+    owner_end(owner);
+}
+
+Test(link_setup, an_address_that_cannot_be_connected_to_is_given_up_at_once) {
+    struct owner *owner = owner_start(1, NULL);
+    owner_connect(owner, "10.0.0.1", 0);
+    owner_run(owner, 5);
+    cr_assert_eq(owner->first_error, SLUICE_CONNECTION_FAILED);
+    cr_assert_not_null(strstr(owner->first_text, "connection failed"));
+    owner_end(owner);
+}
+
+/* The system gives up after about two minutes. */
+Test(link_setup, what_the_system_gives_up_is_a_time_out_too) {
+    const char *options[] = {"socket.connection.setup.timeout.ms", "300000",
+                             "socket.connection.setup.timeout.max.ms", "300000", NULL};
+    struct owner *owner = owner_start(1, options);
+    struct rt_address address = peer_address(1, 9092);
+    rt_sim_fault(owner->world, &address, RT_SIM_BLACKHOLE);
+    owner_connect(owner, "10.0.0.1", 9092);
+    owner_run(owner, 130000);
+    cr_assert_eq(owner->first_error, SLUICE_CONNECTION_TIMED_OUT);
+    cr_assert_not_null(strstr(owner->first_text, "errno"));
     owner_end(owner);
 }
 

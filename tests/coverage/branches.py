@@ -5,8 +5,9 @@ The rule: a branch is a side of a condition, of a loop or of a case. It is left 
 out of the expansion of an assertion's macro, whatever stands between: neither RT_ASSERT's own
 choice nor the conditions of its argument count. A row of a table (a .def file, included into a
 switch) is data and counts neither. A switch without a default has no branch for it: ours are over
-enums, and the compiler sees to it that they name every value. A condition that the compiler knows
-the answer of (`while (true)`) has no branch. A function of a header is counted once, however many
+enums, and the compiler sees to it that they name every value. What stands right of a mutant's
+switch, `RT_MUTANT(name) &&`, is not of this build. A condition that the compiler knows the answer
+of (`while (true)`) has no branch. A function of a header is counted once, however many
 files have a copy of it.
 """
 
@@ -122,6 +123,12 @@ class Function:
         line = self.sources.of(file)[branch[0] - 1]
         return line[:branch[1] - 1].rstrip().endswith("switch (")
 
+    def is_mutant(self, file, branch):
+        """What only a mutant looks at: the switch stands before it and is false."""
+        before = " ".join(self.sources.of(file)[max(branch[0] - 2, 0):branch[0] - 1] +
+                          [self.sources.of(file)[branch[0] - 1][:branch[1] - 1]])
+        return re.search(r"\bRT_MUTANT\(\w+\) &&\s*$", before) is not None
+
     def conditions(self):
         """(key, condition) of each that counts and stands in our files."""
         seen = {}
@@ -130,6 +137,8 @@ class Function:
             outermost = way[0] if way else branch
             file = self.inside(self.files[outermost[5] if way else branch[6]])
             if file is None or self.left_out(way) or self.is_missing_default(file, outermost):
+                continue
+            if self.is_mutant(file, outermost):
                 continue
             if way:
                 text = self.sources.call(file, *outermost[:2])
