@@ -16,7 +16,8 @@
 
 enum {
     LUMP_BYTES_MAX = 65536,
-    LUMPS_IN_LIMIT = 64 /* what threads cache stays small against the limit */
+    LUMPS_IN_LIMIT = 64, /* what threads cache stays small against the limit */
+    LUMPS_IN_LEFT = 16   /* and against what is left */
 };
 
 void rt_budget_init(struct rt_budget *budget, struct rt_world *world, int64_t limit) {
@@ -49,6 +50,8 @@ void rt_budget_deinit(struct rt_budget *budget) {
 
 void rt_budget_join(struct rt_budget *budget, struct rt_credit *credit) {
     atomic_init(&credit->bytes, 0);
+    atomic_init(&credit->inside, 0);
+    atomic_init(&credit->recallers, 0);
     credit->next = atomic_load_explicit(&budget->credits, memory_order_relaxed);
     /* Release: pairs with the acquire of whoever walks the list. */
     while (!atomic_compare_exchange_weak_explicit(&budget->credits, &credit->next, credit,
@@ -68,49 +71,68 @@ static int64_t take_available(struct rt_budget *budget, int64_t least, int64_t m
     return 0;
 }
 
+/* The owner's. False while it is recalled. */
+static bool credit_add(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
+    atomic_store_explicit(&credit->inside, 1, memory_order_relaxed);
+    rt_fence_here(budget->world);
+    bool free = atomic_load_explicit(&credit->recallers, memory_order_relaxed) == 0;
+    if (free) {
+        int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
+        atomic_store_explicit(&credit->bytes, cached + bytes, memory_order_relaxed);
+    }
+    atomic_store_explicit(&credit->inside, 0, memory_order_release);
+    return free;
+}
+
+static bool is_cached(const struct rt_credit *credit) {
+    return atomic_load_explicit(&credit->bytes, memory_order_relaxed) != 0;
+}
+
 /* Puts every thread's cached credit back into what is available. */
-static void call_back_credit(struct rt_budget *budget) {
+static void recall_credit(struct rt_budget *budget) {
+    struct rt_credit *first = atomic_load_explicit(&budget->credits, memory_order_acquire);
     int64_t sum = 0;
-    struct rt_credit *credit = atomic_load_explicit(&budget->credits, memory_order_acquire);
-    for (; credit != NULL; credit = credit->next) {
-        if (atomic_load_explicit(&credit->bytes, memory_order_relaxed) != 0) {
+    bool any = false;
+    for (struct rt_credit *credit = first; credit != NULL; credit = credit->next) {
+        any = any || is_cached(credit);
+    }
+    if (!any) {
+        return;
+    }
+    for (struct rt_credit *credit = first; credit != NULL; credit = credit->next) {
+        atomic_fetch_add_explicit(&credit->recallers, 1, memory_order_relaxed);
+    }
+    rt_fence_everywhere(budget->world); /* pairs with rt_fence_here of the owners */
+    for (struct rt_credit *credit = first; credit != NULL; credit = credit->next) {
+        if (atomic_load_explicit(&credit->inside, memory_order_acquire) == 0) {
             sum += atomic_exchange_explicit(&credit->bytes, 0, memory_order_acq_rel);
         }
+        /* release: the owner that sees us gone sees what we took */
+        atomic_fetch_sub_explicit(&credit->recallers, 1, memory_order_release);
     }
     if (sum != 0) {
         rt_budget_give(budget, sum);
     }
 }
 
-/* The thread's own credit does not do. */
-static bool take_slowly(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
-    int64_t lump = budget->lump;
-    if (bytes < lump &&
-        atomic_load_explicit(&budget->available, memory_order_relaxed) > budget->limit / 4) {
-        int64_t got = take_available(budget, bytes, bytes + lump);
-        if (got > 0) {
-            atomic_fetch_add_explicit(&credit->bytes, got - bytes, memory_order_acq_rel);
-            return true;
-        }
-    }
-    if (take_available(budget, bytes, bytes) == bytes) {
-        return true;
-    }
-    call_back_credit(budget);
-    return take_available(budget, bytes, bytes) == bytes;
+/* How much credit to fetch beside `bytes`: little when little is left, so that recalls are rare. */
+static int64_t lump_for(const struct rt_budget *budget, int64_t bytes) {
+    int64_t part = atomic_load_explicit(&budget->available, memory_order_relaxed) / LUMPS_IN_LEFT;
+    int64_t lump = part < budget->lump ? part : budget->lump;
+    return lump > bytes ? lump : 0;
 }
 
-bool rt_budget_take(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
+bool rt_budget_take_slowly(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
     RT_ASSERT(bytes > 0);
-    int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
-    while (cached >= bytes) {
-        /* Only the owner takes; a failure means that the credit was called back. */
-        if (atomic_compare_exchange_weak_explicit(&credit->bytes, &cached, cached - bytes,
-                                                  memory_order_acq_rel, memory_order_relaxed)) {
-            return true;
-        }
+    int64_t got = take_available(budget, bytes, bytes + lump_for(budget, bytes));
+    if (got > bytes && !credit_add(budget, credit, got - bytes)) {
+        rt_budget_give(budget, got - bytes);
     }
-    return take_slowly(budget, credit, bytes);
+    if (got > 0) {
+        return true;
+    }
+    recall_credit(budget);
+    return take_available(budget, bytes, bytes) == bytes;
 }
 
 void rt_budget_give(struct rt_budget *budget, int64_t bytes) {

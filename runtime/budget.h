@@ -17,10 +17,15 @@
 
 #include "runtime/world.h"
 
-struct rt_credit {          /* one per writing thread, cache-line sized */
-    _Atomic int64_t bytes;  /* owner takes, anybody may call back */
-    struct rt_credit *next; /* in the budget's list, set once */
-    char pad[48];
+/* Only the owner adds and takes, and only while it is `inside` and nobody recalls. A recaller says
+ * so, fences everywhere, and then takes all from owners that are outside. Either it sees the owner
+ * inside, and leaves that credit alone, or the owner sees the recall, and keeps off. */
+struct rt_credit { /* one per writing thread, cache-line sized */
+    _Atomic int64_t bytes;
+    _Atomic uint32_t inside;    /* the owner's */
+    _Atomic uint32_t recallers; /* at work */
+    struct rt_credit *next;     /* in the budget's list, set once */
+    char pad[40];
 };
 
 struct rt_budget {
@@ -38,8 +43,26 @@ void rt_budget_init(struct rt_budget *budget, struct rt_world *world, int64_t li
 void rt_budget_deinit(struct rt_budget *budget);
 /* Makes a credit known, once; it stays known until deinit. */
 void rt_budget_join(struct rt_budget *budget, struct rt_credit *credit);
+/* As rt_budget_take, when the credit does not do. */
+bool rt_budget_take_slowly(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes);
 /* Takes through the thread's credit; calls back the others' before it answers false. */
-bool rt_budget_take(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes);
+static inline bool rt_budget_take(struct rt_budget *budget, struct rt_credit *credit,
+                                  int64_t bytes) {
+    atomic_store_explicit(&credit->inside, 1, memory_order_relaxed);
+    rt_fence_here(budget->world); /* pairs with rt_fence_everywhere of a recaller */
+    int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
+    bool taken =
+        cached >= bytes && atomic_load_explicit(&credit->recallers, memory_order_relaxed) == 0;
+    if (taken) {
+        atomic_store_explicit(&credit->bytes, cached - bytes, memory_order_relaxed);
+    }
+    /* release: a recaller that sees us outside sees what we left */
+    atomic_store_explicit(&credit->inside, 0, memory_order_release);
+    if (taken) {
+        return true;
+    }
+    return rt_budget_take_slowly(budget, credit, bytes);
+}
 /* Gives back from anywhere. */
 void rt_budget_give(struct rt_budget *budget, int64_t bytes);
 /* Bytes taken and not given back; cached credit is not counted. */

@@ -44,6 +44,7 @@ static const struct rt_world_ops threads_ops = {
     .signal_set = system_signal_set,
     .user_code = worker_user_code,
     .forked = system_forked,
+    .fence_everywhere = system_fence_everywhere,
     .destroy = destroy,
 };
 
@@ -74,6 +75,7 @@ static int set_up(struct threads *threads, const struct rt_threads_options *opti
                    options->name != NULL ? options->name : "rt");
     threads->fork_generation = system_fork_generation();
     threads->wall_clock = system_wall_clock();
+    threads->world.cheap_fences = system_can_fence_everywhere();
     atomic_init(&threads->random, system_seed());
     atomic_init(&threads->signal.descriptor, -1);
     runq_shared_init(&threads->actors);

@@ -288,6 +288,9 @@ void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);
 int system_wall_clock(void); /* the clockid_t that system_wall_ms reads */
 bool system_forked(struct rt_world *world);
+/* Asks the kernel to be ready for system_fence_everywhere. False: it cannot. */
+bool system_can_fence_everywhere(void);
+void system_fence_everywhere(struct rt_world *world);
 /* Starts a thread that blocks all signals, named `name`-`suffix`. 0 or errno. */
 int system_thread_start(pthread_t *thread, void *(*body)(void *), void *argument, const char *name,
                         const char *suffix);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,23 @@ void system_sleep(_Atomic uint32_t *word, uint32_t seen) {
 
 void system_wake_one(_Atomic uint32_t *word) {
     (void)futex(word, FUTEX_WAKE, 1, NULL);
+}
+
+/* ---- fences ---------------------------------------------------------------------------------- */
+
+static long membarrier(int command) {
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
+bool system_can_fence_everywhere(void) {
+    return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+}
+
+/* Registered, it does not fail. */
+void system_fence_everywhere(struct rt_world *world) {
+    (void)world;
+    long result = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    RT_ASSERT(result == 0);
 }
 
 /* ---- the signal descriptor ------------------------------------------------------------------- */

@@ -137,6 +137,7 @@ struct rt_world_ops {
 
     void (*user_code)(struct rt_world *world, bool inside);
     bool (*forked)(struct rt_world *world);
+    void (*fence_everywhere)(struct rt_world *world); /* only with cheap_fences */
     void (*destroy)(struct rt_world *world);
 };
 
@@ -147,6 +148,7 @@ struct rt_world {
     _Atomic uint64_t wakeups;     /* times a worker went from asleep to awake */
     _Atomic uint64_t memory_used; /* bytes now held through memory_acquire */
     unsigned workers;
+    bool cheap_fences; /* see rt_fence_here */
 };
 
 /* Monotonic time. In an activation prefer turn->now_ns. */
@@ -288,6 +290,23 @@ static inline void rt_user_code(struct rt_world *world, bool inside) {
 /* True in a child after fork(): nothing here works any more. */
 static inline bool rt_forked(struct rt_world *world) {
     return world->ops->forked(world);
+}
+/* Two halves of a fence between threads that each write a word and then look at the other's. The
+ * hot side fences *here*, which costs nothing where the kernel can fence *everywhere* for the cold
+ * side (membarrier(2)); elsewhere both are full fences. */
+static inline void rt_fence_here(const struct rt_world *world) {
+    if (world->cheap_fences) {
+        atomic_signal_fence(memory_order_seq_cst);
+    } else {
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+/* A system call: for what happens seldom. */
+static inline void rt_fence_everywhere(struct rt_world *world) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (world->cheap_fences) {
+        world->ops->fence_everywhere(world);
+    }
 }
 /* Stops the executor. Asserts that every actor has gone; frees the world. Not from a worker. */
 static inline void rt_world_destroy(struct rt_world *world) {

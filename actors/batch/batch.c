@@ -168,6 +168,23 @@ struct slot *batch_slot_next(struct batch *batch, uint32_t index, struct slot_cu
     return &cursor->block->slots[cursor->at++];
 }
 
+const struct slot *batch_slots_from(struct batch *batch, uint32_t index, struct slot_cursor *cursor,
+                                    uint32_t *count) {
+    uint32_t left = batch->records - index;
+    if (index < BATCH_SLOTS_INLINE) {
+        *count = left < BATCH_SLOTS_INLINE - index ? left : BATCH_SLOTS_INLINE - index;
+        return &batch->inline_slots[index];
+    }
+    if (index == BATCH_SLOTS_INLINE) {
+        *cursor = (struct slot_cursor){batch->slots_first, 0};
+    } else if (cursor->at == cursor->block->capacity) {
+        *cursor = (struct slot_cursor){cursor->block->next, 0};
+    }
+    uint32_t here = cursor->block->capacity - cursor->at;
+    *count = left < here ? left : here;
+    return &cursor->block->slots[cursor->at];
+}
+
 /* Puts the prefix right before a body that stays where it is. */
 static bool adopt(struct batch *batch, const struct batch_record *record, int64_t delta) {
     uint8_t prefix[BATCH_PREFIX_ROOM];

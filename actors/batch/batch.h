@@ -21,7 +21,9 @@
 
 #include <sluice/sluice.h>
 
+#include "actors/input/input.h"
 #include "protocol/batch.h"
+#include "protocol/record.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
@@ -187,6 +189,38 @@ enum batch_append {
 };
 enum batch_append batch_append(struct batch *batch, const struct batch_record *record);
 
+/* The common case: true when the record was appended, false when nothing was done and batch_append
+ * has to see to it. */
+static inline bool batch_append_plain(struct batch *batch, const uint8_t *body, uint32_t body_size,
+                                      int64_t timestamp_ms, void *opaque) {
+    struct chunk *chunk = batch->last;
+    struct slot_block *block = batch->slots_last;
+    uint32_t most = body_size + KAFKA_RECORD_PREFIX_SIZE_MAX;
+    if (block == NULL || block->used == block->capacity || chunk->capacity - chunk->used < most ||
+        (uint64_t)batch->raw_bytes + most + KAFKA_BATCH_HEADER_SIZE > batch->bytes_max) {
+        return false;
+    }
+    uint8_t *out = chunk->data + chunk->used;
+    uint32_t size = (uint32_t)kafka_record_prefix_encode(
+        out, body_size, timestamp_ms - batch->base_timestamp_ms, (int32_t)batch->records);
+    memcpy(out + size, body, body_size);
+    size += body_size;
+    chunk->used += size;
+    batch->raw_bytes += size;
+    block->slots[block->used++] = (struct slot){opaque, (uint64_t)timestamp_ms << SLOT_FLAG_BITS};
+    if (timestamp_ms > batch->max_timestamp_ms) {
+        batch->max_timestamp_ms = timestamp_ms;
+    }
+    batch->records++;
+    batch->charge += input_charge(body_size);
+    return true;
+}
+
+/* It need not wait for the record that does not fit. */
+static inline bool batch_is_full(const struct batch *batch) {
+    return (uint64_t)batch->raw_bytes + KAFKA_BATCH_HEADER_SIZE >= batch->bytes_max;
+}
+
 /* -- the holder, after it was closed -- */
 
 /* Writes the header and the checksum of the payload; `codec` says what the payload is. */
@@ -209,6 +243,9 @@ struct slot_cursor {
     uint32_t at;
 };
 struct slot *batch_slot_next(struct batch *batch, uint32_t index, struct slot_cursor *cursor);
+/* The slots that lie beside each other from `index` on, to be stepped over with cursor->at. */
+const struct slot *batch_slots_from(struct batch *batch, uint32_t index, struct slot_cursor *cursor,
+                                    uint32_t *count);
 
 static inline struct batch *batch_of(struct mail *mail) {
     return (struct batch *)(void *)mail;

@@ -107,7 +107,7 @@ static struct batch_record next_record(const struct batch *whole, struct kafka_r
                                  .timestamp_ms = whole->base_timestamp_ms + delta,
                                  .opaque = slot->opaque,
                                  .sync = (slot->timestamp_and_flags & SLOT_SYNC) != 0,
-                                 .charge = (int64_t)body_size + INPUT_RECORD_SHARE};
+                                 .charge = input_charge(body_size)};
 }
 
 static bool cut(struct cutter *cutter) {

@@ -66,9 +66,14 @@ struct input_entry {
     int64_t timestamp_ms;
     void *opaque;
     uint32_t flags;
-    uint32_t charge;
+    uint32_t unused;
     uint8_t body[]; /* or, with INPUT_ADOPTED, a struct chunk * */
 };
+
+/* What a record takes from the budget. */
+static inline int64_t input_charge(uint64_t body_size) {
+    return (int64_t)body_size + INPUT_RECORD_SHARE;
+}
 
 struct input_lane {
     struct rt_credit credit;
@@ -95,27 +100,26 @@ struct input_lane {
     uint32_t read_run; /* offset of the head of the run being read */
 };
 
-/* The calling thread's lane, made or taken over when it has none. NULL when memory is short. */
-struct input_lane *input_lane_of(struct producer *producer);
+/* Of the calling thread: makes a lane or takes one over. NULL when memory is short; `slot` may be
+ * NULL. */
+struct input_lane *input_lane_find(struct producer *producer, void **slot);
 /* The thread that owns the slot value has ended. */
 void input_thread_end(void *slot, void *context);
 /* Frees all lanes and what is still in them; nobody writes or reads any more. */
 void input_deinit(struct producer *producer);
 
-/* Appends and publishes one record. Its charge has been taken. False when memory is short. */
-bool input_append(struct input_lane *lane, struct topic *topic, const sluice_record *record,
-                  uint32_t body_size, uint32_t charge, bool sync);
-/* The same for a body that lies in `chunk` at BATCH_PREFIX_ROOM. */
+/* What append.h leaves to lane.c: another thread wrote last, another topic, a new chunk; */
+struct input_entry *input_room_made(struct input_lane *lane, struct topic *topic, uint32_t size);
+/* bodies above INPUT_ADOPT_BYTES, */
+bool input_append_large(struct input_lane *lane, struct topic *topic, const sluice_record *record,
+                        uint32_t body_size, bool sync);
+/* bodies that lie in `chunk` at BATCH_PREFIX_ROOM already, */
 bool input_append_adopted(struct input_lane *lane, struct topic *topic, struct chunk *chunk,
                           const struct input_entry *entry);
-/* Tells the topic actor if it would not look by itself soon enough. */
-void input_notify(struct input_lane *lane, bool urgent);
-
-/* Bytes of a record's body, headers included; 0 when a size is impossible. */
-uint64_t input_body_size(const sluice_record *record, size_t value_size);
-/* Writes key, value and headers; with `value` NULL leaves room and stores where it belongs. */
-uint8_t *input_body_put(uint8_t *out, const sluice_record *record, size_t value_size,
-                        uint8_t **value);
+/* headers (the size: 0 when one is impossible), and notifying. */
+uint64_t input_headers_size(const sluice_record *record, uint64_t size);
+uint8_t *input_headers_put(uint8_t *out, const sluice_record *record);
+void input_notify_now(struct input_lane *lane);
 
 void input_chunk_release(struct producer *producer, struct input_chunk *chunk);
 

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The writing side of input lanes. See input.h for the protocol. */
 #include "actors/batch/batch.h"
+#include "actors/input/append.h"
 #include "actors/input/input.h"
 #include "actors/producer/producer.h"
-#include "protocol/murmur2.h"
-#include "protocol/record.h"
 #include "runtime/assert.h"
-
-static uint32_t round_up(size_t size) {
-    return (uint32_t)((size + 7) & ~(size_t)7);
-}
 
 static struct input_lane *take_over(struct producer *producer) {
     struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);
@@ -55,8 +50,7 @@ static struct input_lane *lane_add(struct producer *producer, void **slot) {
     return lane;
 }
 
-struct input_lane *input_lane_of(struct producer *producer) {
-    void **slot = rt_thread_slot(producer->world);
+struct input_lane *input_lane_find(struct producer *producer, void **slot) {
     if (slot == NULL) {
         return NULL;
     }
@@ -158,13 +152,11 @@ static void stamp(struct input_lane *lane) {
     lane->topic = NULL; /* a run of its own */
 }
 
-/* Room for an entry behind the right run head, or NULL when memory is short. */
-static struct input_entry *entry_room(struct input_lane *lane, struct topic *topic, uint32_t size) {
+struct input_entry *input_room_made(struct input_lane *lane, struct topic *topic, uint32_t size) {
     stamp(lane);
-    uint32_t capacity = INPUT_CHUNK_BYTES - (uint32_t)sizeof(struct input_chunk);
     uint32_t head = (uint32_t)sizeof(struct input_run);
-    RT_ASSERT(size + head <= capacity);
-    if (lane->tail == NULL || lane->tail_used + size + head > capacity) {
+    RT_ASSERT(size + head <= INPUT_CHUNK_CAPACITY);
+    if (lane->tail == NULL || lane->tail_used + size + head > INPUT_CHUNK_CAPACITY) {
         if (!chunk_new(lane)) {
             return NULL;
         }
@@ -184,25 +176,7 @@ static struct input_entry *entry_room(struct input_lane *lane, struct topic *top
     return (struct input_entry *)(void *)(lane->tail->data + lane->tail_used);
 }
 
-static void publish(struct input_lane *lane, uint32_t size) {
-    lane->tail_used += size;
-    lane->unnotified += size;
-    atomic_store_explicit(&lane->accepted,
-                          atomic_load_explicit(&lane->accepted, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    /* seq_cst: input_notify looks at `gathering` next; pairs with the topic actor's clearing of it
-     * before its last look (see topic/topic.c) */
-    atomic_store_explicit(&lane->tail->published, (uint64_t)lane->tail_run << 32 | lane->tail_used,
-                          memory_order_seq_cst);
-}
-
-uint64_t input_body_size(const sluice_record *record, size_t value_size) {
-    if (record->key_size > INT32_MAX || value_size > INT32_MAX ||
-        record->header_count > INT32_MAX) {
-        return 0;
-    }
-    uint64_t size = kafka_record_body_size(record->key == NULL ? -1 : (int64_t)record->key_size,
-                                           (int64_t)value_size, (uint32_t)record->header_count);
+uint64_t input_headers_size(const sluice_record *record, uint64_t size) {
     for (size_t i = 0; i < record->header_count; i++) {
         const sluice_header *header = &record->headers[i];
         if (header->value_size > INT32_MAX) {
@@ -214,18 +188,7 @@ uint64_t input_body_size(const sluice_record *record, size_t value_size) {
     return size;
 }
 
-uint8_t *input_body_put(uint8_t *out, const sluice_record *record, size_t value_size,
-                        uint8_t **value) {
-    out = kafka_record_field_put(out, record->key,
-                                 record->key == NULL ? -1 : (int64_t)record->key_size);
-    if (value != NULL) {
-        out = kafka_uvarint_put(out, kafka_zigzag((int64_t)value_size));
-        *value = out;
-        out += value_size;
-    } else {
-        out = kafka_record_field_put(out, record->value,
-                                     record->value == NULL ? -1 : (int64_t)value_size);
-    }
+uint8_t *input_headers_put(uint8_t *out, const sluice_record *record) {
     out = kafka_uvarint_put(out, kafka_zigzag((int64_t)record->header_count));
     for (size_t i = 0; i < record->header_count; i++) {
         const sluice_header *header = &record->headers[i];
@@ -235,32 +198,15 @@ uint8_t *input_body_put(uint8_t *out, const sluice_record *record, size_t value_
     return out;
 }
 
-static void entry_fill(struct input_entry *entry, struct input_lane *lane,
-                       const sluice_record *record, bool sync) {
-    entry->flags = sync ? INPUT_SYNC : 0;
-    if (record->key != NULL) {
-        entry->flags |= INPUT_KEYED;
-        entry->key_hash = kafka_murmur2(record->key, record->key_size);
-    }
-    if ((record->flags & SLUICE_RECORD_PARTITION) != 0) {
-        entry->flags |= INPUT_PARTITION;
-        entry->partition = record->partition;
-    }
-    entry->timestamp_ms = (record->flags & SLUICE_RECORD_TIMESTAMP) != 0
-                              ? record->timestamp_ms
-                              : rt_wall_ms(lane->producer->world);
-    entry->opaque = record->opaque;
-}
-
-static bool append_large(struct input_lane *lane, struct topic *topic, const sluice_record *record,
-                         uint32_t body_size, uint32_t charge, bool sync) {
+bool input_append_large(struct input_lane *lane, struct topic *topic, const sluice_record *record,
+                        uint32_t body_size, bool sync) {
     struct chunk *chunk = chunk_create(lane->producer, BATCH_PREFIX_ROOM + (size_t)body_size);
     if (chunk == NULL) {
         return false;
     }
     input_body_put(chunk->data + BATCH_PREFIX_ROOM, record, record->value_size, NULL);
-    struct input_entry entry = {.body_size = body_size, .charge = charge};
-    entry_fill(&entry, lane, record, sync);
+    struct input_entry entry = {.body_size = body_size};
+    input_entry_fill(&entry, lane->producer, record, sync ? INPUT_SYNC : 0);
     if (!input_append_adopted(lane, topic, chunk, &entry)) {
         chunk_release(lane->producer, chunk);
         return false;
@@ -268,29 +214,10 @@ static bool append_large(struct input_lane *lane, struct topic *topic, const slu
     return true;
 }
 
-bool input_append(struct input_lane *lane, struct topic *topic, const sluice_record *record,
-                  uint32_t body_size, uint32_t charge, bool sync) {
-    if (body_size > INPUT_ADOPT_BYTES) {
-        return append_large(lane, topic, record, body_size, charge, sync);
-    }
-    uint32_t size = round_up(sizeof(struct input_entry) + body_size);
-    struct input_entry *entry = entry_room(lane, topic, size);
-    if (entry == NULL) {
-        return false;
-    }
-    entry->size = size;
-    entry->body_size = body_size;
-    entry->charge = charge;
-    entry_fill(entry, lane, record, sync);
-    input_body_put(entry->body, record, record->value_size, NULL);
-    publish(lane, size);
-    return true;
-}
-
 bool input_append_adopted(struct input_lane *lane, struct topic *topic, struct chunk *chunk,
                           const struct input_entry *entry) {
-    uint32_t size = round_up(sizeof *entry + sizeof chunk);
-    struct input_entry *out = entry_room(lane, topic, size);
+    uint32_t size = input_entry_size(sizeof chunk);
+    struct input_entry *out = input_room(lane, topic, size);
     if (out == NULL) {
         return false;
     }
@@ -298,18 +225,18 @@ bool input_append_adopted(struct input_lane *lane, struct topic *topic, struct c
     out->size = size;
     out->flags |= INPUT_ADOPTED;
     memcpy(out->body, &chunk, sizeof chunk);
-    publish(lane, size);
+    input_publish(lane, size);
     lane->unnotified += entry->body_size;
     return true;
 }
 
-void input_notify(struct input_lane *lane, bool urgent) {
+void input_notify_now(struct input_lane *lane) {
     struct topic_actor *topics = &lane->producer->topic_actor;
-    if (!urgent && lane->unnotified < INPUT_NOTIFY_BYTES &&
-        atomic_load_explicit(&topics->gathering, memory_order_seq_cst) != 0) {
-        return;
-    }
     lane->unnotified = 0;
+    if (topics->gather_ns != 0) { /* first, or it could be raised after the actor's last look */
+        atomic_store_explicit(&topics->gathering, 1, memory_order_relaxed);
+    }
+    atomic_thread_fence(memory_order_seq_cst); /* between `published` and the actor's word */
     /* seen NOTIFIED: the claim that clears it comes later, and then sees what was published */
     if ((atomic_load_explicit(&topics->actor.word, memory_order_seq_cst) & RT_NOTIFIED) == 0) {
         rt_notify(&topics->actor);

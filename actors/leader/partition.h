@@ -51,6 +51,7 @@ struct partition {
     uint32_t size_hint;        /* how large the last batch became */
     _Atomic uintptr_t writing; /* the open batch: see leader/writing.h */
     uint64_t next_index;       /* of the next batch made */
+    uint16_t stretch;          /* place among the writer's stretches, and 1 (partition/stretch.h) */
     struct share_member share; /* of memory: what its batches hold, and whose */
 
     /* -- lanes of the leader actor -- */
@@ -64,24 +65,27 @@ struct partition {
         struct rt_node identity_node;    /* in identity's lane, then ... */
         struct partition *identity_next; /* ... the identity actor's */
     };
+
+    /* -- several at once; a word of their own, not met by a wider look at their neighbours -- */
+    _Atomic uint32_t full_posted;    /* set by the leader actor, cleared by the aggregator */
     _Atomic bool waits_for_metadata; /* posted, and not woken yet: a second wait posts nothing */
     _Atomic bool waits_for_identity;
+    _Atomic bool hard; /* recalled without waiting for answers */
 
     /* -- the leader actor -- */
+    uint64_t arrived_below; /* index of the newest fresh batch that has arrived, and 1 */
     bool closing;
     uint8_t purging; /* SLUICE_PURGE_… not carried out yet */
     enum leader_state state;
-    uint32_t away;                /* batches with the retry actor */
-    _Atomic uint32_t full_posted; /* set by the leader actor, cleared by the aggregator */
-    uint64_t arrived_below;       /* index of the newest fresh batch that has arrived, and 1 */
-    uint64_t purge_below;         /* while purging: older batches, in order of index */
-    struct broker *broker;        /* held while LENT or RECALLING */
-    struct batch_list pending;    /* here: retried, then recalled, then fresh */
-    struct rt_timer timer;        /* delivery timeout of the oldest undecided batch */
-    uint64_t timer_due_ns;        /* 0: not armed */
-    struct mail fence;            /* out while RECALLING */
-    struct mail full;             /* out while full_posted */
-    uint32_t arrived;             /* fresh batches so far; wraps as `decided` does */
+    uint32_t away;             /* batches with the retry actor */
+    uint64_t purge_below;      /* while purging: older batches, in order of index */
+    struct broker *broker;     /* held while LENT or RECALLING */
+    struct batch_list pending; /* here: retried, then recalled, then fresh */
+    struct rt_timer timer;     /* delivery timeout of the oldest undecided batch */
+    uint64_t timer_due_ns;     /* 0: not armed */
+    struct mail fence;         /* out while RECALLING */
+    struct mail full;          /* out while full_posted */
+    uint32_t arrived;          /* fresh batches so far; wraps as `decided` does */
 
     /* -- the ticket -- */
     int32_t next_sequence;
@@ -98,7 +102,6 @@ struct partition {
     bool fenced;    /* the fence has arrived */
     bool stop_posted;
     bool ready;        /* in the flusher's ready list */
-    _Atomic bool hard; /* recalled without waiting for answers */
     uint32_t proven_s; /* when the last success was seen */
     int32_t leader_epoch;
     uint32_t in_flight;

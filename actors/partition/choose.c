@@ -35,26 +35,35 @@ static int32_t draw(struct partition_actor *actor) {
     return led < 0 ? (int32_t)start : led;
 }
 
-/* The sticky partition's broker takes no more, and another does. */
-static bool should_leave(const struct partition_actor *actor) {
-    return share_any_full(&actor->topic->producer->shares) &&
-           is_full(actor, actor->sticky.partition);
+void partition_sticky_look(struct partition_actor *actor) {
+    if (share_any_full(&actor->topic->producer->shares) &&
+        is_full(actor, actor->sticky.partition)) {
+        actor->sticky.bytes_left = 0;
+    }
 }
 
 static int32_t choose_sticky(struct partition_actor *actor, uint32_t bytes) {
     struct sticky *sticky = &actor->sticky;
-    if (sticky->partition < 0 || sticky->partition >= actor->partition_count ||
-        sticky->bytes >= actor->topic->producer->config->sticky_bytes || should_leave(actor)) {
+    if (sticky->bytes_left <= 0) {
         sticky->partition = draw(actor);
-        sticky->bytes = 0;
+        sticky->bytes_left = actor->topic->producer->config->sticky_bytes;
     }
-    sticky->bytes += bytes;
+    sticky->bytes_left -= bytes;
     return sticky->partition;
 }
 
-static int32_t choose_custom(struct partition_actor *actor, const uint8_t *body,
-                             uint32_t body_size) {
-    struct kafka_reader reader = kafka_reader_of(body, body_size);
+/* The body may lie in a chunk of its own. */
+static const uint8_t *body_of(const struct input_entry *entry) {
+    if ((entry->flags & INPUT_ADOPTED) == 0) {
+        return entry->body;
+    }
+    const struct chunk *adopted;
+    memcpy(&adopted, entry->body, sizeof adopted);
+    return adopted->data + BATCH_PREFIX_ROOM;
+}
+
+static int32_t choose_custom(struct partition_actor *actor, const struct input_entry *entry) {
+    struct kafka_reader reader = kafka_reader_of(body_of(entry), entry->body_size);
     int32_t key_size = kafka_read_varint(&reader);
     const void *key = key_size < 0 ? NULL : kafka_read_raw(&reader, (size_t)key_size);
     int32_t value_size = kafka_read_varint(&reader);
@@ -68,8 +77,8 @@ static int32_t choose_custom(struct partition_actor *actor, const uint8_t *body,
     return index;
 }
 
-int32_t partition_choose(struct partition_actor *actor, const struct input_entry *entry,
-                         const uint8_t *body, sluice_code *error) {
+int32_t partition_choose_slowly(struct partition_actor *actor, const struct input_entry *entry,
+                                sluice_code *error) {
     if ((entry->flags & INPUT_PARTITION) != 0) {
         if (entry->partition < 0 || entry->partition >= actor->partition_count) {
             *error = SLUICE_INVALID_PARTITION;
@@ -77,17 +86,13 @@ int32_t partition_choose(struct partition_actor *actor, const struct input_entry
         }
         return entry->partition;
     }
-    if (actor->partitioner != NULL) {
-        int32_t index = choose_custom(actor, body, entry->body_size);
+    if (actor->choosing == CHOOSING_CUSTOM) {
+        int32_t index = choose_custom(actor, entry);
         if (index < 0 || index >= actor->partition_count) {
             *error = SLUICE_PARTITIONER_REFUSED;
             return -1;
         }
         return index;
-    }
-    const struct sluice_config *config = actor->topic->producer->config;
-    if ((entry->flags & INPUT_KEYED) != 0 && !config->partitioner_ignore_keys) {
-        return partition_of_hash(entry->key_hash, actor->partition_count);
     }
     return choose_sticky(actor, entry->body_size);
 }

@@ -74,6 +74,7 @@ static void learn(struct partition_actor *self) {
     if (entry->partition_count > self->partition_count ||
         (is_new && entry->partition_count > 0 && !RT_MUTANT(old_topic_stays))) {
         self->partition_count = entry->partition_count;
+        self->sticky.bytes_left = 0;
         memcpy(self->topic_id, entry->id, sizeof self->topic_id);
     }
     learn_shares(self, entry);
@@ -197,9 +198,13 @@ static const struct rt_actor_kind partition_kind = {
 
 void partition_actor_start(struct partition_actor *actor, struct topic *topic,
                            const sluice_topic_options *options) {
-    *actor = (struct partition_actor){.topic = topic, .sticky = {.partition = -1}};
+    *actor = (struct partition_actor){.topic = topic};
+    if (topic->producer->config->partitioner_ignore_keys) {
+        actor->choosing = CHOOSING_STICKY;
+    }
     if (options != NULL) {
         actor->partitioner = options->partitioner;
+        actor->choosing = options->partitioner != NULL ? CHOOSING_CUSTOM : actor->choosing;
         actor->partitioner_context = options->partitioner_context;
     }
     rt_lane_unbounded_init(&actor->fresh);

@@ -16,11 +16,11 @@
 
 #include <sluice/sluice.h>
 
+#include "actors/input/input.h"
 #include "actors/leader/partition.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
-struct input_chunk;
 struct topic;
 
 enum run_kind { RUN_RECORDS, RUN_TOKEN };
@@ -39,8 +39,14 @@ struct run {
 /* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
  * another, drawn at random (KIP-794). */
 struct sticky {
-    int32_t partition; /* -1: none drawn yet */
-    int64_t bytes;
+    int32_t partition;
+    int64_t bytes_left; /* with none left another is drawn; at first none are */
+};
+
+enum choosing {
+    CHOOSING_BY_KEY, /* a key's hash, or the sticky one */
+    CHOOSING_STICKY, /* partitioner.ignore.keys */
+    CHOOSING_CUSTOM  /* the caller's partitioner */
 };
 
 struct partition_actor {
@@ -60,6 +66,7 @@ struct partition_actor {
     uint8_t topic_id[16];          /* the count shrinks only with another id: a topic made anew */
     struct partition *nowhere;     /* index -1: records that fail before a partition is chosen */
     struct sticky sticky;
+    enum choosing choosing;
     sluice_partitioner partitioner;
     void *partitioner_context;
     bool purging; /* until everything that came before the purge has been refused */
@@ -77,13 +84,27 @@ enum {
 void partition_actor_start(struct partition_actor *actor, struct topic *topic,
                            const sluice_topic_options *options);
 /* The partition for a keyed, explicit, custom or keyless record; -1 with *error when refused. */
-struct input_entry;
-int32_t partition_choose(struct partition_actor *actor, const struct input_entry *entry,
-                         const uint8_t *body, sluice_code *error);
+int32_t partition_choose_slowly(struct partition_actor *actor, const struct input_entry *entry,
+                                sluice_code *error);
 /* Where the Java client's own partitioner puts a key with this hash. */
 static inline int32_t partition_of_hash(uint32_t key_hash, int32_t count) {
     return (int32_t)((key_hash & 0x7fffffffu) % (uint32_t)count);
 }
+static inline int32_t partition_choose(struct partition_actor *actor,
+                                       const struct input_entry *entry, sluice_code *error) {
+    if (actor->choosing == CHOOSING_BY_KEY && (entry->flags & INPUT_PARTITION) == 0) {
+        if ((entry->flags & INPUT_KEYED) != 0) {
+            return partition_of_hash(entry->key_hash, actor->partition_count);
+        }
+        if (actor->sticky.bytes_left > 0) {
+            actor->sticky.bytes_left -= entry->body_size;
+            return actor->sticky.partition;
+        }
+    }
+    return partition_choose_slowly(actor, entry, error);
+}
+/* Before a run is written: draws another partition when the sticky one's broker takes no more. */
+void partition_sticky_look(struct partition_actor *actor);
 /* The partition itself, made when it is first needed. NULL when memory is short. */
 struct partition *partition_get(struct partition_actor *actor, int32_t index);
 /* Frees tables and partitions; every actor has gone. */

@@ -3,89 +3,12 @@
 #include "actors/partition/write.h"
 
 #include "actors/input/input.h"
-#include "actors/leader/writing.h"
+#include "actors/partition/stretch.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
 
-/* A stretch of records to one partition: its batch is taken once for all of them. */
-struct stretch {
-    struct partition_actor *actor;
-    struct partition *partition; /* NULL: none */
-    struct batch *batch;
-    int64_t counted; /* of the batch's charge, by its share of memory */
-    bool is_new;     /* the leader actor has not heard of the batch */
-    uint64_t opened_ns;
-    sluice_code error; /* of a stretch to nowhere */
-};
-
 uint64_t write_delivery_ns(const struct producer *producer) {
     return (uint64_t)producer->config->delivery_timeout_ms * 1000000;
-}
-
-static void announce(struct stretch *stretch, bool closed) {
-    struct partition *partition = stretch->partition;
-    if (partition->index < 0) {
-        RT_ASSERT(closed);
-        stretch->batch->last_error = (sluice_code)atomic_load_explicit(
-            &partition->topic->producer->metadata.trouble, memory_order_relaxed);
-        batch_decide(stretch->batch, SLUICE_NOT_PERSISTED, stretch->error, -1);
-    } else if (stretch->is_new) {
-        rt_lane_unbounded_push(&partition->arrivals, &stretch->batch->mail.node);
-        rt_notify(&partition->leader);
-    } else if (closed) {
-        rt_mark(&partition->leader, RT_MARK(LEADER_MARK_FULL));
-    }
-    stretch->is_new = false;
-}
-
-/* Before anybody else can decide the batch. */
-static void count_charge(struct stretch *stretch) {
-    struct batch *batch = stretch->batch;
-    share_add(stretch->partition->topic->producer, &stretch->partition->share,
-              batch->charge - stretch->counted);
-    stretch->counted = batch->charge;
-}
-
-/* Closes the batch: no more records fit, or nobody should wait for more. */
-static void stretch_close(struct stretch *stretch) {
-    if (stretch->batch != NULL) {
-        stretch->partition->size_hint = stretch->batch->raw_bytes;
-        count_charge(stretch);
-        writing_close(stretch->partition);
-        announce(stretch, true);
-        stretch->batch = NULL;
-    }
-}
-
-static void stretch_end(struct stretch *stretch) {
-    struct batch *batch = stretch->batch;
-    if (batch != NULL && (batch->urgent || stretch->partition->index < 0)) {
-        stretch_close(stretch);
-    } else if (batch != NULL) {
-        count_charge(stretch);
-        bool open = writing_end(stretch->partition, batch);
-        announce(stretch, !open);
-        stretch->batch = NULL;
-    }
-    stretch->partition = NULL;
-}
-
-static bool stretch_open(struct stretch *stretch) {
-    struct partition *partition = stretch->partition;
-    stretch->batch = writing_begin(partition);
-    if (stretch->batch != NULL) {
-        stretch->counted = stretch->batch->charge;
-        return true;
-    }
-    stretch->counted = 0;
-    uint32_t hint = partition->size_hint;
-    stretch->batch = batch_create(partition, stretch->opened_ns, hint);
-    if (stretch->batch == NULL) {
-        return false;
-    }
-    stretch->is_new = true;
-    writing_begin_new(partition, stretch->batch);
-    return true;
 }
 
 static struct batch_record record_of(const struct input_entry *entry) {
@@ -94,7 +17,7 @@ static struct batch_record record_of(const struct input_entry *entry) {
                                   .timestamp_ms = entry->timestamp_ms,
                                   .opaque = entry->opaque,
                                   .sync = (entry->flags & INPUT_SYNC) != 0,
-                                  .charge = entry->charge};
+                                  .charge = input_charge(entry->body_size)};
     if ((entry->flags & INPUT_ADOPTED) != 0) {
         memcpy(&record.adopted, entry->body, sizeof record.adopted);
         record.body = record.adopted->data + BATCH_PREFIX_ROOM;
@@ -102,80 +25,75 @@ static struct batch_record record_of(const struct input_entry *entry) {
     return record;
 }
 
-/* It need not wait for the record that does not fit. */
-static bool batch_is_full(const struct batch *batch) {
-    return (uint64_t)batch->raw_bytes + KAFKA_BATCH_HEADER_SIZE >= batch->bytes_max;
-}
-
-/* False when memory is short; the record then still lies where it was. */
-static bool stretch_write(struct stretch *stretch, struct partition *partition,
-                          const struct batch_record *record) {
-    if (stretch->partition != partition) {
-        stretch_end(stretch);
-        stretch->partition = partition;
-    }
-    for (int attempt = 0; attempt < 2; attempt++) {
-        if (stretch->batch == NULL && !stretch_open(stretch)) {
-            stretch->partition = NULL;
-            return false;
-        }
-        switch (batch_append(stretch->batch, record)) {
-        case BATCH_APPENDED:
-            if (batch_is_full(stretch->batch)) {
-                stretch_close(stretch);
-            }
-            return true;
-        case BATCH_FULL:
-            stretch_close(stretch);
-            break;
-        case BATCH_NO_MEMORY:
-            if (stretch->batch->records == 0) {
-                writing_close(partition);
-                batch_discard(stretch->batch);
-                stretch->batch = NULL;
-                stretch->is_new = false;
-                stretch->partition = NULL;
-            } else {
-                stretch_close(stretch);
-            }
-            return false;
-        }
-    }
-    return false;
-}
-
-static bool write_entry(struct stretch *stretch, const struct input_entry *entry) {
-    struct partition_actor *actor = stretch->actor;
+/* Out of the ordinary: in a chunk of its own, awaited by its caller, or its batch has no place for
+ * it. */
+static bool write_slowly(struct writer *writer, struct partition *partition,
+                         const struct input_entry *entry) {
     struct batch_record record = record_of(entry);
+    return partition != NULL && stretch_write(writer, writer_stretch(writer, partition), &record);
+}
+
+static struct partition *partition_of(struct partition_actor *actor, int32_t index) {
+    struct partition *partition = actor->partitions[index];
+    return partition != NULL ? partition : partition_get(actor, index);
+}
+
+/* What goes nowhere has one error, or another batch. */
+static void writer_error(struct writer *writer, sluice_code error) {
+    if (writer->error != error) {
+        writer_end(writer);
+        writer->error = error;
+    }
+}
+
+static bool refuse_entry(struct writer *writer, const struct input_entry *entry) {
+    return write_slowly(writer, partition_get(writer->actor, -1), entry);
+}
+
+static bool write_entry(struct writer *writer, const struct input_entry *entry) {
+    struct partition_actor *actor = writer->actor;
     sluice_code error = SLUICE_OK;
-    int32_t index = partition_choose(actor, entry, record.body, &error);
-    if (index < 0 && stretch->error != error) {
-        stretch_end(stretch);
-        stretch->error = error;
+    int32_t index = partition_choose(actor, entry, &error);
+    if (index < 0) {
+        writer_error(writer, error);
+        return refuse_entry(writer, entry);
     }
-    struct partition *partition = partition_get(actor, index);
-    return partition != NULL && stretch_write(stretch, partition, &record);
-}
-
-static bool refuse_entry(struct stretch *stretch, const struct input_entry *entry) {
-    struct batch_record record = record_of(entry);
-    struct partition *partition = partition_get(stretch->actor, -1);
-    return partition != NULL && stretch_write(stretch, partition, &record);
+    struct partition *partition = partition_of(actor, index);
+    if ((entry->flags & (INPUT_ADOPTED | INPUT_SYNC)) != 0 || partition == NULL) {
+        return write_slowly(writer, partition, entry);
+    }
+    struct stretch *stretch = writer_stretch(writer, partition);
+    if (stretch->batch == NULL || !batch_append_plain(stretch->batch, entry->body, entry->body_size,
+                                                      entry->timestamp_ms, entry->opaque)) {
+        return write_slowly(writer, partition, entry);
+    }
+    if (batch_is_full(stretch->batch)) {
+        stretch_close(writer, stretch);
+    }
+    return true;
 }
 
 /* Works through one run; false when it had to stop (memory), with `from` where it stopped. */
-static bool write_run(struct partition_actor *self, struct run *run, sluice_code refusal) {
-    struct stretch stretch = {.actor = self, .opened_ns = run->opened_ns, .error = refusal};
+static bool write_run(struct writer *writer, struct run *run, sluice_code refusal) {
     bool done = true;
-    while (done && run->from < run->to) {
-        const struct input_entry *entry =
-            (const struct input_entry *)(const void *)(run->chunk->data + run->from);
-        done = refusal == SLUICE_OK ? write_entry(&stretch, entry) : refuse_entry(&stretch, entry);
-        if (done) {
-            run->from += entry->size;
-        }
+    const uint8_t *data = run->chunk->data;
+    uint32_t from = run->from;
+    writer->opened_ns = run->opened_ns;
+    if (refusal != SLUICE_OK) {
+        writer_error(writer, refusal);
+    } else {
+        partition_sticky_look(writer->actor);
     }
-    stretch_end(&stretch);
+    while (from < run->to) {
+        const struct input_entry *entry = (const struct input_entry *)(const void *)(data + from);
+        done = refusal == SLUICE_OK ? write_entry(writer, entry) : refuse_entry(writer, entry);
+        if (!done) {
+            break;
+        }
+        from += entry->size;
+    }
+    writer->bytes += from - run->from;
+    run->from = from;
     return done;
 }
 
@@ -202,13 +120,14 @@ static int64_t charge_of(const struct run *run) {
     for (uint32_t at = run->from; at < run->to;) {
         const struct input_entry *entry =
             (const struct input_entry *)(const void *)(run->chunk->data + at);
-        charge += entry->charge;
+        charge += input_charge(entry->body_size);
         at += entry->size;
     }
     return charge;
 }
 
-static void run_finish(struct partition_actor *self, struct run *run) {
+static void run_finish(struct writer *writer, struct run *run) {
+    struct partition_actor *self = writer->actor;
     struct topic_actor *topics = &self->topic->producer->topic_actor;
     self->parked_first = run->next;
     if (self->parked_first == NULL) {
@@ -217,6 +136,7 @@ static void run_finish(struct partition_actor *self, struct run *run) {
     self->unparked = self->unparked == run ? run->next : self->unparked;
     self->gathering = self->gathering == run ? NULL : self->gathering;
     if (run->kind == RUN_TOKEN) {
+        writer_end(writer); /* what was before it is where it belongs */
         topic_token_passed(topics);
         return;
     }
@@ -295,51 +215,55 @@ static sluice_code topic_refusal(const struct topic *topic) {
     return error == SLUICE_OK || snapshot_error_passes(error) ? SLUICE_OK : error;
 }
 
-/* Without metadata: tokens pass when nothing is before them, overdue runs fail, the rest waits. */
-static void wait_for_metadata(struct partition_actor *self, struct rt_turn *turn) {
-    struct producer *producer = self->topic->producer;
+/* Why the records of a run fail now, that have no metadata to go by; SLUICE_OK: they wait. */
+static sluice_code overdue(const struct partition_actor *self, const struct run *run,
+                           uint64_t now_ns) {
     sluice_code refusal = topic_refusal(self->topic);
-    while (self->parked_first != NULL) {
-        struct run *run = self->parked_first;
-        sluice_code error = refusal;
-        if (run->kind == RUN_RECORDS && error == SLUICE_OK) {
-            if (turn->now_ns < run->opened_ns + write_delivery_ns(producer)) {
-                break;
-            }
-            error = (sluice_code)atomic_load_explicit(&self->topic->error, memory_order_relaxed);
-            error = error != SLUICE_OK ? error : SLUICE_DELIVERY_TIMED_OUT;
-        }
-        if (run->kind == RUN_RECORDS && !write_run(self, run, error)) {
-            self->short_of_memory = true;
-            return;
-        }
-        run_finish(self, run);
+    if (refusal != SLUICE_OK) {
+        return refusal;
     }
-    park_fresh(self);
+    if (now_ns < run->opened_ns + write_delivery_ns(self->topic->producer)) {
+        return SLUICE_OK;
+    }
+    sluice_code error =
+        (sluice_code)atomic_load_explicit(&self->topic->error, memory_order_relaxed);
+    return error != SLUICE_OK ? error : SLUICE_DELIVERY_TIMED_OUT;
 }
 
+/* Without metadata tokens pass when nothing is before them, overdue runs fail, the rest waits. */
 void write_runs(struct partition_actor *self, struct rt_turn *turn) {
-    if (self->partition_count == 0) {
-        wait_for_metadata(self, turn);
-        return;
-    }
+    struct writer writer;
+    writer_init(&writer, self);
+    bool knows = self->partition_count != 0;
     while (self->parked_first != NULL) {
         struct run *run = self->parked_first;
-        if (run->kind == RUN_RECORDS && !write_run(self, run, SLUICE_OK)) {
-            self->short_of_memory = true;
-            return;
+        bool is_token = run->kind == RUN_TOKEN;
+        sluice_code error = knows || is_token ? SLUICE_OK : overdue(self, run, turn->now_ns);
+        if (!knows && !is_token && error == SLUICE_OK) {
+            break;
         }
-        run_finish(self, run);
+        if (!is_token && !write_run(&writer, run, error)) {
+            self->short_of_memory = true;
+            break;
+        }
+        run_finish(&writer, run);
+    }
+    writer_end(&writer);
+    if (!knows && !self->short_of_memory) {
+        park_fresh(self);
     }
 }
 
 void write_refuse_all(struct partition_actor *self, sluice_code error) {
+    struct writer writer;
+    writer_init(&writer, self);
     while (self->parked_first != NULL) {
         struct run *run = self->parked_first;
-        if (run->kind == RUN_RECORDS && !write_run(self, run, error)) {
+        if (run->kind == RUN_RECORDS && !write_run(&writer, run, error)) {
             self->short_of_memory = true;
-            return;
+            break;
         }
-        run_finish(self, run);
+        run_finish(&writer, run);
     }
+    writer_end(&writer);
 }

@@ -3,6 +3,7 @@
 #ifndef ACTORS_PRODUCER_API_H
 #define ACTORS_PRODUCER_API_H
 
+#include "actors/input/append.h"
 #include "actors/producer/producer.h"
 #include "runtime/mutant.h"
 

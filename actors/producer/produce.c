@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Producing: what runs on the application's thread for each record. */
 #include "actors/batch/batch.h"
+#include "actors/input/append.h"
 #include "actors/producer/api.h"
-#include "protocol/murmur2.h"
-#include "protocol/varint.h"
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
 
@@ -12,28 +11,25 @@ static size_t value_size_of(const sluice_record *record) {
 }
 
 /* What is wrong with the record itself. */
-static sluice_code check(const struct producer *producer, const sluice_record *record,
-                         uint64_t body_size) {
-    if (record->key == NULL && record->key_size != 0) {
+static inline sluice_code check(const struct producer *producer, const sluice_record *record,
+                                uint64_t body_size) {
+    bool odd = (record->key == NULL && record->key_size != 0) ||
+               (record->value == NULL && record->value_size != 0);
+    uint32_t flags = record->flags;
+    if (flags != 0) {
+        odd |= (flags & ~(uint32_t)(SLUICE_RECORD_PARTITION | SLUICE_RECORD_TIMESTAMP)) != 0 ||
+               ((flags & SLUICE_RECORD_TIMESTAMP) != 0 &&
+                (record->timestamp_ms < 0 || record->timestamp_ms > INPUT_TIMESTAMP_MS_MAX));
+    }
+    if (odd) {
         return SLUICE_INVALID_ARGUMENT;
     }
-    if (record->value == NULL && record->value_size != 0) {
-        return SLUICE_INVALID_ARGUMENT;
-    }
-    if ((record->flags & ~(uint32_t)(SLUICE_RECORD_PARTITION | SLUICE_RECORD_TIMESTAMP)) != 0 ||
-        ((record->flags & SLUICE_RECORD_TIMESTAMP) != 0 &&
-         (record->timestamp_ms < 0 || record->timestamp_ms > INPUT_TIMESTAMP_MS_MAX))) {
-        return SLUICE_INVALID_ARGUMENT;
-    }
-    if (body_size == 0 || body_size > (uint64_t)producer->config->max_request_size ||
-        body_size + INPUT_RECORD_SHARE > (uint64_t)producer->budget.limit) {
-        return SLUICE_RECORD_TOO_LARGE;
-    }
-    return SLUICE_OK;
+    /* a size of 0 is impossible, and wraps */
+    return body_size - 1 < producer->body_bytes_max ? SLUICE_OK : SLUICE_RECORD_TOO_LARGE;
 }
 
 static bool headers_are_valid(const sluice_record *record) {
-    if (record->header_count > 0 && record->headers == NULL) {
+    if (record->headers == NULL) {
         return false;
     }
     for (size_t i = 0; i < record->header_count; i++) {
@@ -45,7 +41,7 @@ static bool headers_are_valid(const sluice_record *record) {
     return true;
 }
 
-static sluice_code admission(struct producer *producer) {
+static inline sluice_code admission(struct producer *producer) {
     if (rt_forked(producer->world)) {
         return SLUICE_FORKED;
     }
@@ -53,21 +49,22 @@ static sluice_code admission(struct producer *producer) {
     return closed && !RT_MUTANT(accepts_after_close) ? SLUICE_CLOSED : SLUICE_OK;
 }
 
-static int64_t charge_of(uint64_t body_size) {
-    return (int64_t)body_size + INPUT_RECORD_SHARE;
-}
-
-sluice_code record_admit(struct producer *producer, const sluice_record *record,
-                         uint64_t *body_size) {
+static inline sluice_code admit(struct producer *producer, const sluice_record *record,
+                                uint64_t *body_size) {
     sluice_code code = admission(producer);
     if (code != SLUICE_OK) {
         return code;
     }
-    if (!headers_are_valid(record)) {
+    if (record->header_count != 0 && !headers_are_valid(record)) {
         return SLUICE_INVALID_ARGUMENT;
     }
     *body_size = input_body_size(record, value_size_of(record));
     return check(producer, record, *body_size);
+}
+
+sluice_code record_admit(struct producer *producer, const sluice_record *record,
+                         uint64_t *body_size) {
+    return admit(producer, record, body_size);
 }
 
 sluice_code why_full(struct producer *producer, sluice_code full) {
@@ -76,13 +73,13 @@ sluice_code why_full(struct producer *producer, sluice_code full) {
     return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : full;
 }
 
-static sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
+static inline sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
     if (topic == NULL || record == NULL) {
         return SLUICE_INVALID_ARGUMENT;
     }
     struct producer *producer = topic->producer;
     uint64_t body_size;
-    sluice_code code = record_admit(producer, record, &body_size);
+    sluice_code code = admit(producer, record, &body_size);
     if (code != SLUICE_OK) {
         return code;
     }
@@ -93,12 +90,12 @@ static sluice_code produce(struct topic *topic, const sluice_record *record, boo
     if (share_any_full(&producer->shares) && share_refuses(topic, record)) {
         return why_full(producer, SLUICE_PARTITION_FULL);
     }
-    int64_t charge = charge_of(body_size);
+    int64_t charge = input_charge(body_size);
     if (!rt_budget_take(&producer->budget, &lane->credit, charge)) {
         input_notify(lane, true);
         return why_full(producer, SLUICE_FULL);
     }
-    if (!input_append(lane, topic, record, (uint32_t)body_size, (uint32_t)charge, sync)) {
+    if (!input_append(lane, topic, record, (uint32_t)body_size, sync)) {
         rt_budget_give(&producer->budget, RT_MUTANT(refusal_keeps_credit) ? 0 : charge);
         return SLUICE_NO_MEMORY;
     }
@@ -180,7 +177,7 @@ sluice_code sluice_produce_wait(sluice_topic *handle, const sluice_record *recor
     }
     struct wish wish = {.topic = topic,
                         .record = record,
-                        .charge = charge_of(input_body_size(record, value_size_of(record))),
+                        .charge = input_charge(input_body_size(record, value_size_of(record))),
                         .deadline_ns = deadline_after(producer, timeout_ms)};
     while (is_full(code)) {
         bool in_time = wait_for_room(producer, &wish);
@@ -200,7 +197,7 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
     if (bytes > (uint64_t)producer->config->max_request_size) {
         return SLUICE_RECORD_TOO_LARGE;
     }
-    struct wish wish = {.charge = charge_of(bytes + 32),
+    struct wish wish = {.charge = input_charge(bytes + 32),
                         .deadline_ns = deadline_after(producer, timeout_ms)};
     if (wish.charge > producer->budget.limit) {
         return SLUICE_RECORD_TOO_LARGE;
@@ -276,7 +273,7 @@ sluice_code sluice_produce_sync(sluice_topic *handle, const sluice_record *recor
     if (is_full(code)) { /* only then the record is known to be valid */
         struct wish wish = {.topic = topic,
                             .record = record,
-                            .charge = charge_of(input_body_size(record, value_size_of(record))),
+                            .charge = input_charge(input_body_size(record, value_size_of(record))),
                             .deadline_ns = deadline_ns};
         while (is_full(code) && wait_for_room(producer, &wish)) {
             code = produce(topic, &marked, true);

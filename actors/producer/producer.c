@@ -61,7 +61,11 @@ static bool prepare(struct producer *producer) {
     if (producer->pool == NULL) {
         return false;
     }
-    rt_budget_init(&producer->budget, producer->world, producer->config->buffer_memory);
+    const struct sluice_config *config = producer->config;
+    rt_budget_init(&producer->budget, producer->world, config->buffer_memory);
+    uint64_t most = (uint64_t)(config->buffer_memory - INPUT_RECORD_SHARE);
+    producer->body_bytes_max =
+        (uint64_t)config->max_request_size < most ? (uint64_t)config->max_request_size : most;
     return true;
 }
 

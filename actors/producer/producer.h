@@ -49,6 +49,7 @@ struct producer {
     struct sluice_config *config; /* our own copy */
     struct rt_pool *pool;
     struct rt_budget budget;
+    uint64_t body_bytes_max; /* of a record: max.request.size, and what the budget can ever give */
     struct shares shares;
 
     struct topic_actor topic_actor;

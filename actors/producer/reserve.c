@@ -10,8 +10,8 @@
  * fewer bytes moves key and value, both in place.
  */
 #include "actors/batch/batch.h"
+#include "actors/input/append.h"
 #include "actors/producer/api.h"
-#include "protocol/murmur2.h"
 #include "protocol/record.h"
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
@@ -31,26 +31,11 @@ static void reservation_free(struct sluice_reservation *reservation) {
     rt_release(reservation->producer->world, reservation, sizeof *reservation);
 }
 
-static void entry_prepare(struct input_entry *entry, struct producer *producer,
-                          const sluice_record *record) {
-    *entry = (struct input_entry){.opaque = record->opaque, .partition = record->partition};
-    if (record->key != NULL) {
-        entry->flags |= INPUT_KEYED;
-        entry->key_hash = kafka_murmur2(record->key, record->key_size);
-    }
-    if ((record->flags & SLUICE_RECORD_PARTITION) != 0) {
-        entry->flags |= INPUT_PARTITION;
-    }
-    entry->timestamp_ms = (record->flags & SLUICE_RECORD_TIMESTAMP) != 0
-                              ? record->timestamp_ms
-                              : rt_wall_ms(producer->world);
-}
-
 static sluice_code reserve_chunk(struct sluice_reservation *reservation,
                                  const sluice_record *record, uint64_t body_size) {
     struct producer *producer = reservation->producer;
     struct input_lane *lane = input_lane_of(producer);
-    reservation->charge = (int64_t)body_size + INPUT_RECORD_SHARE;
+    reservation->charge = input_charge(body_size);
     if (lane == NULL) {
         return SLUICE_NO_MEMORY;
     }
@@ -98,7 +83,7 @@ sluice_code sluice_reserve(sluice_topic *handle, const sluice_record *record, si
     uint8_t *place;
     uint8_t *end = input_body_put(reservation->chunk->data + BATCH_PREFIX_ROOM, record,
                                   value_size_max, &place);
-    entry_prepare(&reservation->entry, producer, record);
+    input_entry_fill(&reservation->entry, producer, record, 0);
     reservation->value_at = (size_t)(place - reservation->chunk->data);
     reservation->body_end = (size_t)(end - reservation->chunk->data);
     *value = place;
@@ -153,9 +138,8 @@ sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
         return code;
     }
     size_t body_size = shrink(reservation, value_size);
-    int64_t charge = (int64_t)body_size + INPUT_RECORD_SHARE;
+    int64_t charge = input_charge(body_size);
     reservation->entry.body_size = (uint32_t)body_size;
-    reservation->entry.charge = (uint32_t)charge;
     if (!input_append_adopted(lane, reservation->topic, reservation->chunk, &reservation->entry)) {
         sluice_abort(reservation);
         return SLUICE_NO_MEMORY;

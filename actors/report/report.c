@@ -4,6 +4,7 @@
 
 #include "actors/batch/batch.h"
 #include "actors/leader/partition.h"
+#include "actors/input/append.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
@@ -130,22 +131,46 @@ static bool next_batch(struct report_queue *queue) {
     return true;
 }
 
-/* Hands over records of the current batch; those that a caller of sluice_produce_sync got are
- * passed over. */
+/* Reports of `slots`, as many as there is room for. Those that a caller of sluice_produce_sync got
+ * are passed over. Returns how many slots were looked at. */
+static uint32_t hand_over_slots(struct batch *batch, const struct slot *slots, uint32_t slot_count,
+                                sluice_report *reports, size_t capacity, size_t *count) {
+    sluice_report report = report_of(batch);
+    int64_t step = batch->base_offset >= 0 ? 1 : 0;
+    int64_t offset = batch->base_offset >= 0 ? batch->base_offset + batch->reported : -1;
+    bool appended = batch->log_append_time_ms >= 0;
+    size_t made = *count;
+    uint32_t at = 0;
+    report.timestamp_ms = batch->log_append_time_ms;
+    for (; at < slot_count && made < capacity; at++, offset += step) {
+        uint64_t word = slots[at].timestamp_and_flags;
+        if (__builtin_expect((word & SLOT_SYNC) != 0, 0)) {
+            continue;
+        }
+        report.opaque = slots[at].opaque;
+        report.offset = offset;
+        if (!appended) {
+            report.timestamp_ms = (int64_t)(word >> SLOT_FLAG_BITS);
+        }
+        reports[made++] = report;
+    }
+    *count = made;
+    return at;
+}
+
+/* Hands over records of the current batch. */
 static size_t hand_over(struct report_queue *queue, sluice_report *reports, size_t capacity) {
     struct batch *batch = queue->current;
     struct slot_cursor cursor = {batch->report_block, batch->report_slot};
-    sluice_report report = report_of(batch);
     size_t count = 0;
     uint32_t passed = batch->reported;
     while (count < capacity && batch->reported < batch->records) {
-        struct slot *slot = batch_slot_next(batch, batch->reported, &cursor);
-        if ((slot->timestamp_and_flags & SLOT_SYNC) == 0) {
-            report_fill(&report, batch, batch->reported, slot);
-            reports[count++] = report;
-            count -= RT_MUTANT(last_reports_lost) && batch->reported >= 12;
-        }
-        batch->reported++;
+        uint32_t slot_count;
+        const struct slot *slots = batch_slots_from(batch, batch->reported, &cursor, &slot_count);
+        uint32_t done = hand_over_slots(batch, slots, slot_count, reports, capacity, &count);
+        cursor.at += done;
+        batch->reported += done;
+        count -= RT_MUTANT(last_reports_lost) && batch->reported >= 12 && count > 0;
     }
     batch->report_block = cursor.block;
     batch->report_slot = cursor.at;

@@ -4,9 +4,11 @@
  *
  * When is it woken? An application thread notifies it for the first record after a quiet time, and
  * whenever INPUT_NOTIFY_BYTES wait in a lane. In between the actor is `gathering`: it sweeps by
- * itself when its timer fires, so that records come in long runs. The flag is cleared before the
- * last look, and both sides are sequentially consistent: either the writer sees it cleared and
- * notifies, or the look sees what was written.
+ * itself when its timer fires, so that records come in long runs. The thread that notifies raises
+ * the flag; the actor clears it before its last look, with a fence between on both sides: either
+ * the writer sees it cleared and notifies, or the look sees what was written. The writer's fence
+ * costs nothing where the kernel fences for it (rt_fence_everywhere). Without linger nothing is
+ * gathered, the flag is never raised, and every record notifies.
  */
 #include "actors/topic/topic.h"
 
@@ -16,38 +18,48 @@
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
 
-static uint64_t gather_ns(const struct producer *producer) {
-    uint64_t linger_ns = (uint64_t)producer->config->linger_us * 1000;
-    uint64_t part = linger_ns / 8;
+static uint64_t gather_ns_of(const struct sluice_config *config) {
+    uint64_t part = (uint64_t)config->linger_us * 1000 / 8;
     return part > 1000000 ? 1000000 : part;
 }
 
-static void gather_again(struct topic_actor *self, uint64_t when_ns) {
-    self->gather_until_ns = when_ns;
+static void look_again(struct topic_actor *self, uint64_t when_ns) {
+    self->looks_at_ns = when_ns;
     rt_timer_arm(self->producer->world, &self->gather, when_ns);
 }
 
 enum { NO_MEMORY_WAIT_NS = 1000000 };
 
+/* Nothing came for a while: from now on writers have to notify. What they wrote without it is
+ * found by one more look. */
+static enum sweep_result gather_end(struct topic_actor *self, uint64_t now_ns) {
+    self->looks_at_ns = 0;
+    if (atomic_load_explicit(&self->gathering, memory_order_relaxed) == 0) {
+        return SWEEP_NOTHING;
+    }
+    atomic_store_explicit(&self->gathering, 0, memory_order_relaxed);
+    rt_fence_everywhere(self->producer->world); /* pairs with input_notify */
+    return sweep(self, now_ns);
+}
+
 static enum sweep_result gather(struct topic_actor *self, struct rt_turn *turn) {
-    uint64_t wait_ns = gather_ns(self->producer);
-    bool gathering = atomic_load_explicit(&self->gathering, memory_order_relaxed) != 0;
-    enum sweep_result result = sweep(self, gathering ? self->swept_ns : turn->now_ns);
+    uint64_t wait_ns = self->gather_ns;
+    uint64_t looks_at_ns = self->looks_at_ns;
+    enum sweep_result result = sweep(self, looks_at_ns != 0 ? self->swept_ns : turn->now_ns);
     self->swept_ns = turn->now_ns;
     if (result == SWEEP_NO_MEMORY) {
-        gather_again(self, turn->now_ns + NO_MEMORY_WAIT_NS);
+        look_again(self, turn->now_ns + NO_MEMORY_WAIT_NS);
         return result;
     }
-    if (result == SWEEP_NOTHING && gathering && turn->now_ns >= self->gather_until_ns) {
-        atomic_store_explicit(&self->gathering, 0, memory_order_seq_cst);
-        gathering = false;
-        result = sweep(self, turn->now_ns);
+    if (result == SWEEP_NOTHING && turn->now_ns >= looks_at_ns) {
+        looks_at_ns = 0;
+        result = gather_end(self, turn->now_ns);
     }
     if (wait_ns != 0 && result != SWEEP_NOTHING) {
-        atomic_store_explicit(&self->gathering, 1, memory_order_seq_cst);
-        gather_again(self, turn->now_ns + wait_ns);
-    } else if (gathering) {
-        rt_timer_arm(self->producer->world, &self->gather, self->gather_until_ns);
+        atomic_store_explicit(&self->gathering, 1, memory_order_relaxed);
+        look_again(self, turn->now_ns + wait_ns);
+    } else if (looks_at_ns != 0) {
+        look_again(self, looks_at_ns);
     }
     return result;
 }
@@ -158,6 +170,7 @@ static const struct rt_actor_kind topic_kind = {
 
 void topic_actor_start(struct topic_actor *self, struct producer *producer) {
     self->producer = producer;
+    self->gather_ns = gather_ns_of(producer->config);
     rt_lane_unbounded_init(&self->retried);
     rt_lane_unbounded_init(&self->spent);
     rt_timer_init(&self->gather, &self->actor, RT_MARK(TOPIC_MARK_GATHER));

@@ -56,7 +56,8 @@ struct topic_actor {
     struct producer *producer;
     struct rt_lane_unbounded retried; /* struct batch.node */
     struct rt_timer gather;
-    _Atomic uint32_t gathering;     /* 1: lanes will be swept without being notified */
+    _Atomic uint32_t gathering;     /* 1: lanes are swept without being notified again */
+    uint64_t gather_ns;             /* how often; 0: only when notified. Constant */
     _Atomic(struct topic *) topics; /* newest first; push under `opening` */
     _Atomic uint32_t topic_count;
     _Atomic uint32_t opening; /* 0/1: an application thread is in sluice_topic_open */
@@ -66,7 +67,7 @@ struct topic_actor {
     uint32_t flush_wanted; /* the ticket being served */
     uint32_t flush_served; /* the last one that passed everybody */
     uint64_t swept_ns;
-    uint64_t gather_until_ns;
+    uint64_t looks_at_ns; /* without being notified, by timer; 0: it does not */
     struct topic *touched;
     struct topic *written;
     struct run *free_runs;          /* topic actor's own */
