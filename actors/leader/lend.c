@@ -85,7 +85,8 @@ static bool has_identity(struct partition *partition) {
     if (partition->producer_epoch >= EPOCH_RENEW && !RT_MUTANT(epoch_runs_over)) {
         if (id == partition->producer_id) {
             identity_renew(identity, id);
-        } else if (!partition->bump_due && !partition->unfenced && !has_stamped(partition)) {
+        } else if (!partition->bump_due && !has_stamped(partition) &&
+                   (!partition->unfenced || RT_MUTANT(new_id_fences))) {
             begin_epoch(partition, id, 0);
             return true;
         }
