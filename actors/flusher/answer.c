@@ -40,6 +40,10 @@ static struct request_entry *find(struct request *request,
     return NULL;
 }
 
+/* Snapshots that a leader actor looks at for what was hinted, before it takes what there is. */
+enum { HINT_LOOKS = 3 };
+
+/* Answers do not wait for snapshots: the leader actor is told that a newer one is to come. */
 static void post_hint(struct flusher *self, const struct request_entry *entry,
                       const struct kafka_produce_answer *answer,
                       struct kafka_produce_response *response) {
@@ -62,6 +66,11 @@ static void post_hint(struct flusher *self, const struct request_entry *entry,
         }
     }
     metadata_post_hint(&producer->metadata, hint);
+    struct partition *partition = entry->batch->partition;
+    if (answer->leader_epoch > partition->leader_epoch) {
+        partition->hinted_epoch = answer->leader_epoch;
+        partition->hint_looks = HINT_LOOKS;
+    }
 }
 
 /* Brokers say which records they refuse. The others can be saved (docs/decisions/split.md). */

@@ -222,6 +222,7 @@ struct partition *leader_create(struct topic *topic, int32_t index) {
         .index = index,
         .producer_id = -1,
         .leader_epoch = -1,
+        .hinted_epoch = -1,
         .fence = {.kind = MAIL_FENCE},
         .full = {.kind = MAIL_FULL},
         .stop = {.kind = MAIL_STOP},

@@ -140,6 +140,7 @@ static void lend_to(struct partition *partition, const struct snapshot_topic *en
     }
     partition->broker = place->leader;
     partition->leader_epoch = place->leader_epoch;
+    partition->hinted_epoch = -1;
     memcpy(partition->topic_id, entry->id, sizeof partition->topic_id);
     if (!RT_MUTANT(proof_outlives_leader)) {
         partition->proven = false;
@@ -153,6 +154,18 @@ static void lend_to(struct partition *partition, const struct snapshot_topic *en
         post(partition, &batch->mail);
     }
     rt_notify(&partition->broker->aggregator.actor);
+}
+
+/* A leader, and not an older one than an answer named, unless that does not come. */
+static bool has_leader(struct partition *partition, const struct snapshot_partition *place) {
+    if (place == NULL || place->leader == NULL) {
+        return false;
+    }
+    if (place->leader_epoch >= partition->hinted_epoch || partition->hint_looks == 0) {
+        return true;
+    }
+    partition->hint_looks--;
+    return false;
 }
 
 void lend(struct partition *partition, uint64_t now_ns) {
@@ -179,7 +192,7 @@ void lend(struct partition *partition, uint64_t now_ns) {
     if (partition->pending.first == NULL) {
         return;
     }
-    if (place != NULL && place->leader != NULL) {
+    if (has_leader(partition, place)) {
         lend_to(partition, entry, place);
         return;
     }

@@ -104,6 +104,8 @@ struct partition {
     bool ready;        /* in the flusher's ready list */
     uint32_t proven_s; /* when the last success was seen */
     int32_t leader_epoch;
+    int32_t hinted_epoch; /* a newer one that an answer named; -1: none */
+    uint8_t hint_looks;   /* that are left until it is not waited for any more */
     uint32_t in_flight;
     _Atomic uint32_t decided; /* batches that had arrived and are decided */
     uint8_t topic_id[16];

@@ -77,14 +77,15 @@ static sluice_code reason_to_give_up(const struct batch *batch, uint64_t now_ns)
     return SLUICE_OK;
 }
 
-/* KIP-580: exponential with jitter; none when a newer leader is known already (KIP-951). */
+/* KIP-580: exponential with jitter; none when a newer leader is known or was named (KIP-951). */
 static uint64_t backoff_ns(struct partition *partition, struct batch *batch) {
     struct producer *producer = producer_of(partition);
     const struct sluice_config *config = producer->config;
     const struct snapshot_topic *entry =
         snapshot_find(metadata_now(&producer->metadata), partition->topic);
-    if (batch->failures == 0 && entry != NULL && partition->index < entry->partition_count &&
-        entry->partitions[partition->index].leader_epoch > partition->leader_epoch) {
+    bool known = entry != NULL && partition->index < entry->partition_count &&
+                 entry->partitions[partition->index].leader_epoch > partition->leader_epoch;
+    if (batch->failures == 0 && (known || partition->hinted_epoch > partition->leader_epoch)) {
         batch->failures++;
         return 0;
     }
