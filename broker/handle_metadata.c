@@ -64,6 +64,9 @@ static void write_topic(struct broker_work *work, const struct broker_topic *top
     struct broker_item item = {topic->name, -1};
     struct broker_item_effects effects =
         broker_item_effects_of(work->model, work->node, KAFKA_METADATA, &item);
+    if (effects.error == SLUICE_BROKER_REBOOTSTRAP_REQUIRED) {
+        work->whole_error = (int16_t)effects.error; /* KIP-1102: never of one topic */
+    }
     struct kafka_metadata_answer_topic answer = {
         .error_code = (int16_t)effects.error,
         .name = topic->name,
@@ -135,6 +138,7 @@ enum broker_verdict broker_handle_metadata(struct broker_work *work) {
             }
         }
         broker_output_reserve(work->output, HEAD_SIZE_MAX);
+        answer.error_code = work->whole_error;
         kafka_metadata_response_end(&work->output->writer, work->version, frame_at, &answer);
         return BROKER_ANSWERED;
     }
@@ -145,6 +149,7 @@ enum broker_verdict broker_handle_metadata(struct broker_work *work) {
         write_asked(work, &topic, may_create);
     }
     broker_output_reserve(work->output, HEAD_SIZE_MAX);
+    answer.error_code = work->whole_error;
     kafka_metadata_response_end(&work->output->writer, work->version, frame_at, &answer);
     return BROKER_ANSWERED;
 }

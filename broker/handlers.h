@@ -14,6 +14,7 @@ struct broker_work {
     struct broker_output *output;
     int16_t version;
     int32_t correlation_id;
+    int16_t whole_error; /* Metadata: of the answer as a whole, from version 13 on */
 };
 
 /* CLOSE for a malformed body. */

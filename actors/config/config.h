@@ -18,6 +18,7 @@
 enum sluice_acks { SLUICE_ACKS_ALL = -1, SLUICE_ACKS_NONE = 0, SLUICE_ACKS_LEADER = 1 };
 enum sluice_compression { SLUICE_COMPRESSION_NONE = 0, SLUICE_COMPRESSION_GZIP = 1 };
 enum sluice_callback_thread { SLUICE_CALLBACK_POLL = 0, SLUICE_CALLBACK_WORKER = 1 };
+enum sluice_recovery { SLUICE_RECOVERY_REBOOTSTRAP = 0, SLUICE_RECOVERY_NONE = 1 };
 
 /* The most requests in flight under which brokers can put a producer's batches in order. */
 enum { SLUICE_IDEMPOTENT_IN_FLIGHT_MAX = 5 };

@@ -148,14 +148,11 @@ static void watch_generation(struct flusher *self) {
     }
 }
 
-/* An answer said that the broker is not what it was when versions were negotiated. */
-static void reconnect(struct flusher *self, struct rt_turn *turn) {
-    if (self->reconnect && self->link.state == LINK_READY) {
-        link_refuse(&self->link, turn, SLUICE_CONNECTION_LOST,
-                    "given up: the broker no longer supports the version that was negotiated");
+static void give_up_link(struct flusher *self, struct rt_turn *turn, const char *why) {
+    if (self->link.state == LINK_READY) {
+        link_refuse(&self->link, turn, SLUICE_CONNECTION_LOST, why);
         take_answers(self, turn->now_ns);
     }
-    self->reconnect = false;
 }
 
 static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {
@@ -181,7 +178,13 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
     link_step(&self->link, turn);
     watch_generation(self);
     take_answers(self, turn->now_ns);
-    reconnect(self, turn);
+    if (self->reconnect) {
+        give_up_link(self, turn, "given up: it no longer supports what was negotiated");
+        self->reconnect = false;
+    }
+    if ((marks & RT_MARK(FLUSHER_MARK_RETIRE)) != 0) {
+        give_up_link(self, turn, "given up: back to bootstrap.servers");
+    }
     if ((marks & RT_MARK(FLUSHER_MARK_PURGE)) != 0) {
         stop_hard_recalled(self);
     }

@@ -4,7 +4,8 @@
  * broker, packs one batch of each ready partition into a request, stamps, writes, reads, decides.
  *
  * Takes:  lane `mail`: BATCH and FENCE from the aggregator
- *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END
+ *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END,
+ *         RETIRE (the connection leads to a cluster that is not ours any more)
  * Sends:  STOP and BACK to leader actors, ANSWERED to the aggregator, hints to metadata
  * Owns:   the link, requests in flight, the tickets lent to it
  *
@@ -31,7 +32,8 @@ enum {
     FLUSHER_MARK_LOOKUP,
     FLUSHER_MARK_DUE,
     FLUSHER_MARK_PURGE,
-    FLUSHER_MARK_END
+    FLUSHER_MARK_END,
+    FLUSHER_MARK_RETIRE
 };
 
 struct flusher {

@@ -48,7 +48,8 @@ bool addresses_next(struct addresses *addresses, struct producer *producer,
     const struct snapshot *snapshot = metadata_now(&producer->metadata);
     bool known_too = snapshot != NULL && !addresses->bootstrap_only;
     uint32_t known = known_too ? snapshot->broker_count : 0;
-    uint32_t servers = sluice_servers_count(list);
+    bool never_back = known > 0 && producer->config->recovery_strategy == SLUICE_RECOVERY_NONE;
+    uint32_t servers = never_back ? 0 : sluice_servers_count(list);
     while (addresses->taken < known + servers) {
         uint32_t at = addresses->taken++;
         if (at < known) {
@@ -56,6 +57,7 @@ bool addresses_next(struct addresses *addresses, struct producer *producer,
             address_of_broker(address, snapshot->brokers[index]);
             return true;
         }
+        RT_ASSERT(servers > 0);
         uint32_t index = (addresses->bootstrap_offset % servers + at - known) % servers;
         address_of_server(address, list, index);
         if (!known_too || !is_known(snapshot, address)) {

@@ -53,11 +53,15 @@ static void topic_judge(struct metadata *metadata, struct metadata_topic *topic,
     }
 }
 
-/* The old entry, if it is of the same topic: made again, it would have another id. */
+/* The old entry, if it is of the same topic: made again, it would have another id. Of another
+ * cluster nothing is kept. */
 static const struct snapshot_topic *same_topic(const struct metadata_state *state,
                                                const struct metadata_topic *topic) {
     static const uint8_t zero[16];
     const struct snapshot_topic *old = snapshot_find(state->snapshot, topic->topic);
+    if (state->anew) {
+        return NULL;
+    }
     if (old == NULL || kafka_uuid_is_zero(topic->id) || memcmp(old->id, zero, 16) == 0 ||
         memcmp(old->id, topic->id.bytes, 16) == 0) {
         return old;
@@ -185,6 +189,7 @@ enum learned answer_learn(struct metadata *metadata, struct kafka_metadata_respo
     }
     uint64_t partitions = survey(metadata, *answer);
     if (draft_begin(&draft, metadata, brokers, partitions)) {
+        draft.anew = metadata->state->anew;
         if (!brokers_take(&draft, *answer)) {
             draft_abandon(&draft);
         } else if (draft.next->broker_count == 0) {

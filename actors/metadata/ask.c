@@ -112,10 +112,47 @@ static void all_down(struct metadata *metadata, struct rt_turn *turn) {
     }
 }
 
+void ask_anew(struct metadata *metadata, struct rt_turn *turn, const char *why) {
+    struct metadata_state *state = metadata->state;
+    struct producer *producer = metadata->producer;
+    const struct sluice_config *config = producer->config;
+    if (config->recovery_strategy != SLUICE_RECOVERY_REBOOTSTRAP) {
+        return;
+    }
+    addresses_restart(&state->addresses, producer);
+    state->addresses.bootstrap_only = true;
+    if (state->anew) { /* and again: not in a hot circle */
+        state->reconnect_ns =
+            turn->now_ns + backoff_ns(producer->world, config->reconnect_backoff_ms,
+                                      config->reconnect_backoff_max_ms, state->down_rounds++);
+        return;
+    }
+    state->anew = true;
+    state->refresh_wanted = true;
+    state->soon_ns = turn->now_ns;
+    atomic_fetch_add_explicit(&producer->counters.rebootstraps, 1, memory_order_relaxed);
+    producer_log(producer, SLUICE_LOG_WARNING, "metadata", "back to bootstrap.servers: %s", why);
+    producer_event(producer, &(sluice_event){.kind = SLUICE_EVENT_REBOOTSTRAP,
+                                             .error = state->link.last_error,
+                                             .broker = -1,
+                                             .text = why});
+}
+
+/* Nobody has told anything for too long. */
+static void failing_check(struct metadata *metadata, struct rt_turn *turn) {
+    struct metadata_state *state = metadata->state;
+    int64_t trigger_ms = metadata->producer->config->rebootstrap_trigger_ms;
+    if (!state->anew && state->snapshot != NULL && state->failing_ns != 0 &&
+        turn->now_ns - state->failing_ns >= metadata_ns(trigger_ms)) {
+        ask_anew(metadata, turn, "no broker told of the cluster for too long");
+    }
+}
+
 /* Begins to connect to the next address, or ends the round. */
 static void address_turn(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
     struct address address;
+    failing_check(metadata, turn);
     if (state->addresses.taken == 0) {
         addresses_restart(&state->addresses, metadata->producer);
     }
@@ -132,6 +169,7 @@ static void address_leave(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
     if (state->link.last_error != SLUICE_OK && turn->now_ns >= any_due(state)) {
         atomic_store_explicit(&metadata->trouble, state->link.last_error, memory_order_relaxed);
+        state->failing_ns = state->failing_ns != 0 ? state->failing_ns : turn->now_ns;
     }
     link_close(&state->link);
 }

@@ -15,6 +15,10 @@
  * When it asks: at once for a topic that is new and for an application's fetch; after a pause of
  * retry.backoff.ms, growing while nothing changes, for topics that are not settled and for marks;
  * after 30 s for topics that are refused; every metadata.max.age.ms for all. Otherwise it sleeps.
+ *
+ * Anew (KIP-1102): when a broker says so, or nobody has told anything for too long, the next answer
+ * of a bootstrap server replaces every broker by another object, so that all leaders move to new
+ * connections; the old snapshot is read until then.
  */
 #ifndef ACTORS_METADATA_METADATA_H
 #define ACTORS_METADATA_METADATA_H

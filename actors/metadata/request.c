@@ -95,7 +95,7 @@ bool request_send_own(struct metadata *metadata, struct rt_turn *turn) {
     if (names == NULL) {
         return out_of_memory(state, turn);
     }
-    state->asked_all = (state->refresh_wanted && turn->now_ns >= state->soon_ns) ||
+    state->asked_all = state->anew || (state->refresh_wanted && turn->now_ns >= state->soon_ns) ||
                        turn->now_ns >= state->stale_ns;
     struct kafka_metadata_request ask = {.topics = names,
                                          .topic_count = topics_name(state, turn, names),
@@ -117,6 +117,7 @@ static void broker_answered(struct metadata *metadata) {
     addresses_restart(&state->addresses, metadata->producer);
     state->addresses.bootstrap_only = false;
     atomic_store_explicit(&metadata->trouble, SLUICE_OK, memory_order_relaxed);
+    state->failing_ns = 0;
     state->down_told = false;
     state->down_rounds = 0;
     state->reconnect_ns = 0;
@@ -157,6 +158,7 @@ static void own_answered(struct metadata *metadata, struct rt_turn *turn,
         own_undo(state);
         link_close(&state->link); /* another broker may know more */
     } else {
+        state->anew = false;
         own_learned(state, config, turn->now_ns);
         metadata_wake(metadata);
     }
@@ -187,8 +189,7 @@ static void answer_take(struct metadata *metadata, struct rt_turn *turn,
         request_undo(state, fetch);
         link_refuse(&state->link, turn, SLUICE_BROKER_REBOOTSTRAP_REQUIRED,
                     "the broker asks to begin again with bootstrap.servers");
-        addresses_restart(&state->addresses, metadata->producer);
-        state->addresses.bootstrap_only = true;
+        ask_anew(metadata, turn, state->link.last_text);
     } else if (fetch != NULL) {
         broker_answered(metadata);
         fetch_answer(metadata, fetch, state->request.version, body);

@@ -126,7 +126,7 @@ static bool broker_at(const struct broker *broker, const char *host, uint16_t po
 static struct broker *broker_obtain(struct draft *draft, int32_t node, const char *host,
                                     uint16_t port) {
     struct broker *known = snapshot_broker(draft->metadata->state->snapshot, node);
-    if (broker_at(known, host, port)) {
+    if (!draft->anew && broker_at(known, host, port)) {
         broker_hold(known);
         return known;
     }
@@ -254,6 +254,18 @@ static bool news_find(struct metadata_state *state, const struct snapshot *next)
     return any;
 }
 
+/* Connections to what was left behind are given up: batches on them are unsure at once, and go
+ * where the new snapshot says. */
+static void brokers_retire(const struct snapshot *old) {
+    for (uint32_t i = 0; old != NULL && i < old->broker_count; i++) {
+        struct broker *broker = old->brokers[i];
+        /* Acquire: pairs with broker_start; the flusher is there. */
+        if (atomic_load_explicit(&broker->started, memory_order_acquire) == BROKER_STARTED) {
+            rt_mark(&broker->flusher.actor, RT_MARK(FLUSHER_MARK_RETIRE));
+        }
+    }
+}
+
 enum learned draft_publish(struct draft *draft) {
     struct metadata *metadata = draft->metadata;
     struct metadata_state *state = metadata->state;
@@ -263,6 +275,9 @@ enum learned draft_publish(struct draft *draft) {
     if (!any && old != NULL && brokers_equal(old, next)) {
         draft_abandon(draft);
         return LEARNED_NOTHING;
+    }
+    if (draft->anew) {
+        brokers_retire(old);
     }
     next->version = ++state->version;
     state->snapshot = next;

@@ -76,6 +76,8 @@ struct metadata_state {
     uint32_t quiet_answers; /* in a row that changed nothing: the exponent of the pause */
 
     /* -- ask.c: whom -- */
+    bool anew;           /* the next answer replaces all that is known, connections included */
+    uint64_t failing_ns; /* since when nobody told anything, while it was needed; 0: not */
     struct addresses addresses;
     bool down_told;        /* ALL_BROKERS_DOWN was sent, and nobody answered since */
     uint32_t down_rounds;  /* rounds in which every address failed, in a row */
@@ -119,6 +121,9 @@ void ask_end(struct metadata *metadata);
 /* All topics, or one that was settled, as soon as the pause is over. */
 void ask_refresh(struct metadata *metadata, struct rt_turn *turn);
 void ask_topic(struct metadata *metadata, struct rt_turn *turn, struct metadata_topic *topic);
+/* What is known is not believed any more: bootstrap.servers are asked for all of it. The old snapshot
+ * is read until the new one is there. */
+void ask_anew(struct metadata *metadata, struct rt_turn *turn, const char *why);
 /* Memory was short: a pause. */
 void ask_starve(struct metadata_state *state, struct rt_turn *turn);
 
@@ -153,6 +158,7 @@ void hints_learn(struct metadata *metadata, struct rt_turn *turn);
 struct draft {
     struct metadata *metadata;
     struct snapshot *next;
+    bool anew; /* every broker is another one than before, whatever its address */
     uint32_t broker_capacity;
     struct snapshot_partition *room; /* the first that no topic has */
 };

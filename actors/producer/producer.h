@@ -31,7 +31,7 @@ enum { FLUSH_EPOCHS = 64 };
 struct producer_counters {
     _Atomic uint64_t records_persisted, records_not_persisted, records_unknown;
     _Atomic uint64_t batches_sent, batches_retried, requests_sent, wire_bytes_sent;
-    _Atomic uint64_t connections_open;
+    _Atomic uint64_t connections_open, rebootstraps;
 };
 
 /* How many lines of a kind went out in this second. */

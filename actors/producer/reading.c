@@ -83,6 +83,7 @@ void sluice_producer_status(sluice_producer *handle, sluice_status *status) {
         .requests_sent = read_counter(&counters->requests_sent),
         .wire_bytes_sent = read_counter(&counters->wire_bytes_sent),
         .connections_open = read_counter(&counters->connections_open),
+        .rebootstraps = read_counter(&counters->rebootstraps),
         .worker_wakeups = read_counter(&producer->world->wakeups),
     };
     struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);

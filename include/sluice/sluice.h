@@ -122,7 +122,8 @@ typedef enum sluice_event_kind {
     SLUICE_EVENT_DISCONNECTED = 2,
     SLUICE_EVENT_ALL_BROKERS_DOWN = 3,
     SLUICE_EVENT_TOPIC_ERROR = 4,
-    SLUICE_EVENT_THROTTLED = 5
+    SLUICE_EVENT_THROTTLED = 5,
+    SLUICE_EVENT_REBOOTSTRAP = 6 /* what is known of the cluster is not believed any more */
 } sluice_event_kind;
 
 typedef struct sluice_event {
@@ -205,6 +206,7 @@ typedef struct sluice_status {
     uint64_t wire_bytes_sent; /* of Produce requests */
     uint64_t connections_open;
     uint64_t worker_wakeups; /* times a worker went from asleep to awake */
+    uint64_t rebootstraps;   /* times it went back to bootstrap.servers for good */
 } sluice_status;
 SLUICE_API void sluice_producer_status(sluice_producer *producer, sluice_status *status);
 

@@ -24,7 +24,7 @@ static void produce_to_each(struct rig *rig, int32_t partitions) {
     }
 }
 
-/* ---- partition by partition ---------------------------------------------------------------- */
+/* ---- partition by partition --------------------------------------------------------------- */
 
 Test(epoch, of_one_partition_is_nothing_to_the_others) {
     struct rig *rig = rig_start(&(struct rig_setup){
@@ -81,7 +81,7 @@ Test(epoch, begins_while_a_broker_is_dead) {
     rig_end(rig);
 }
 
-/* ---- ids ----------------------------------------------------------------------------------- */
+/* ---- ids ---------------------------------------------------------------------------------- */
 
 Test(epoch, an_id_that_is_refused_is_left_by_each_partition_and_asked_for_once) {
     static const int16_t codes[] = {47, 49, 90};
@@ -181,7 +181,7 @@ Test(epoch, a_new_id_waits_until_what_was_abandoned_is_fenced) {
     rig_end(rig);
 }
 
-/* ---- brokers that know nothing ------------------------------------------------------------- */
+/* ---- brokers that know nothing ------------------------------------------------------------ */
 
 static void forgotten(sluice_broker_first_sequence rule, int16_t code) {
     struct rig *rig =
@@ -217,7 +217,7 @@ Test(epoch, begins_when_a_broker_says_that_the_producer_has_expired) {
     forgotten(SLUICE_BROKER_FIRST_SEQUENCE_4_0, SLUICE_BROKER_OUT_OF_ORDER_SEQUENCE_NUMBER);
 }
 
-/* ---- topics that are made again ------------------------------------------------------------ */
+/* ---- topics that are made again ----------------------------------------------------------- */
 
 struct remaking {
     int16_t produce_max; /* 13: by topic id; 12 and less: by name */
@@ -279,7 +279,7 @@ Test(epoch, goes_on_in_a_topic_that_was_made_again) {
     }
 }
 
-/* ---- partitions that come later ------------------------------------------------------------ */
+/* ---- partitions that come later ----------------------------------------------------------- */
 
 Test(epoch, of_partitions_added_while_running_begins_at_0) {
     struct rig *rig = rig_start(&(struct rig_setup){
