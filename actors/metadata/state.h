@@ -121,8 +121,8 @@ void ask_end(struct metadata *metadata);
 /* All topics, or one that was settled, as soon as the pause is over. */
 void ask_refresh(struct metadata *metadata, struct rt_turn *turn);
 void ask_topic(struct metadata *metadata, struct rt_turn *turn, struct metadata_topic *topic);
-/* What is known is not believed any more: bootstrap.servers are asked for all of it. The old snapshot
- * is read until the new one is there. */
+/* What is known is not believed any more: bootstrap.servers are asked for all of it. The old
+ * snapshot is read until the new one is there. */
 void ask_anew(struct metadata *metadata, struct rt_turn *turn, const char *why);
 /* Memory was short: a pause. */
 void ask_starve(struct metadata_state *state, struct rt_turn *turn);

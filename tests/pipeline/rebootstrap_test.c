@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Back to bootstrap.servers (KIP-899, KIP-1102). There are two clusters with the same names and node
- * ids. The old one still runs, and tells no better than it did; the names lead to the new one.
+ * Back to bootstrap.servers (KIP-899, KIP-1102). There are two clusters with the same names and
+ * node ids. The old one still runs, and tells no better than it did; the names lead to the new one.
  */
 #include "pipeline/rig.h"
 
