@@ -87,6 +87,21 @@ Test(identity, a_coordinator_that_loads_is_asked_again_with_pauses) {
     rig_end(rig);
 }
 
+Test(identity, an_error_that_nobody_expects_passes_by_itself) {
+    struct rig *rig = start(3, NULL, NULL);
+    struct rig_topic *topic = rig_topic(rig, "orders");
+    struct rig_partition *partition = rig_partition(rig, topic, 0);
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
+    fault.api_key = 22;
+    fault.error_code = SLUICE_BROKER_UNKNOWN_SERVER_ERROR;
+    broker_cluster_fault_add(rig->cluster, &fault);
+    identity_wait(&rig->producer.identity, &partition->partition);
+    rig_run(rig, 1000);
+    cr_assert_geq(id_of(rig), 0);
+    cr_assert_eq(rig_requests(rig, 22), 2);
+    rig_end(rig);
+}
+
 Test(identity, a_refusal_for_good_is_fatal_and_told_to_those_who_wait) {
     struct rig *rig = start(4, NULL, NULL);
     struct rig_topic *topic = rig_topic(rig, "orders");

@@ -36,10 +36,25 @@ static struct kafka_text text(const char *string) {
     return (struct kafka_text){.data = string, .size = strlen(string)};
 }
 
+/* Of a node; a lie is a name that resolves to nothing, is none, or is longer than any may be. */
+static struct kafka_text odd_host(struct liars *liars, int32_t node) {
+    static const char *const hosts[LIARS] = {"10.0.0.1", "10.0.0.2", "10.0.0.3"};
+    static char longest[300];
+    memset(longest, 'h', sizeof longest);
+    const struct kafka_text odd[] = {text("10.0.0.1"), text("10.0.0.3"),    text("no.such.host"),
+                                     text(""),         {"10.0.0.2\0x", 10}, {longest, 300}};
+    return lies(liars) ? odd[choose(liars, sizeof odd / sizeof odd[0])] : text(hosts[node - 1]);
+}
+
 static void send(struct peer_side *side, const struct kafka_writer *writer, const uint8_t *frame) {
     if (!writer->failed) {
         peer_say(side, frame, kafka_writer_size(writer));
     }
+}
+
+static int32_t odd_port(struct liars *liars) {
+    static const int32_t odd[] = {0, -9092, 9092, 70000, INT32_MAX};
+    return lies(liars) ? odd[choose(liars, sizeof odd / sizeof odd[0])] : 9092;
 }
 
 /* ---- metadata -------------------------------------------------------------------------------- */
@@ -65,15 +80,13 @@ static void list_partitions(struct liars *liars, struct kafka_writer *writer, in
 
 static void answer_metadata(struct liars *liars, struct peer_side *side,
                             const struct kafka_request_header *header) {
-    static const char *const hosts[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "no.such.host", ""};
     static uint8_t frame[FRAME_BYTES_MAX];
     struct kafka_writer writer = kafka_writer_of(frame, sizeof frame);
     struct kafka_metadata_broker brokers[LIARS];
     for (int32_t i = 0; i < LIARS; i++) {
-        brokers[i] = (struct kafka_metadata_broker){
-            .node_id = odd_number(liars, i + 1),
-            .host = text(hosts[lies(liars) ? choose(liars, 5) : (uint64_t)i]),
-            .port = odd_number(liars, 9092)};
+        brokers[i] = (struct kafka_metadata_broker){.node_id = odd_number(liars, i + 1),
+                                                    .host = odd_host(liars, i + 1),
+                                                    .port = odd_port(liars)};
     }
     struct kafka_metadata_answer answer = {.brokers = brokers,
                                            .broker_count = lies(liars) ? 0 : LIARS,
@@ -117,9 +130,10 @@ static void answer_identity(struct liars *liars, struct peer_side *side,
 
 static void answer_partition(struct liars *liars, struct kafka_writer *writer, int16_t version,
                              int32_t index) {
-    static const int16_t errors[] = {2,  3,  6,  7,  10, 19, 20,  45, 46,
-                                     47, 49, 53, 56, 59, 87, 999, -1};
+    static const int16_t errors[] = {2,  3,  6,  7,  10, 19, 20, 45,  46,
+                                     47, 49, 53, 56, 59, 87, 87, 999, -1};
     bool refused = lies(liars);
+    const struct kafka_record_error named = {odd_number(liars, 0), text("odd")};
     kafka_produce_response_partition(
         writer, version,
         &(struct kafka_produce_outcome){
@@ -128,7 +142,9 @@ static void answer_partition(struct liars *liars, struct kafka_writer *writer, i
             .base_offset =
                 lies(liars) ? -1 - (int64_t)choose(liars, 2) : (int64_t)choose(liars, 99),
             .log_append_time_ms = lies(liars) ? INT64_MAX - (int64_t)choose(liars, 2) : -1,
-            .leader_id = odd_number(liars, -1),
+            .record_errors = &named,
+            .record_error_count = refused && lies(liars) ? 1 : 0,
+            .leader_id = refused && lies(liars) ? 2 : odd_number(liars, -1),
             .leader_epoch = odd_number(liars, -1)});
 }
 
@@ -157,7 +173,7 @@ static void answer_produce(struct liars *liars, struct peer_side *side,
         kafka_produce_response_topic_end(&writer, version);
     }
     struct kafka_node_endpoint endpoint = {
-        .node_id = odd_number(liars, 2), .host = text("10.0.0.2"), .port = odd_number(liars, 9092)};
+        .node_id = odd_number(liars, 2), .host = odd_host(liars, 2), .port = odd_port(liars)};
     kafka_produce_response_end(&writer, version, at, lies(liars) ? odd_number(liars, 10) % 200 : 0,
                                &endpoint, version >= 10 ? 1 : 0);
     send(side, &writer, frame);
@@ -218,6 +234,9 @@ static uint64_t believes(uint64_t seed, uint64_t truth_percent, const char *opti
     for (int i = 0; i < 100; i++) {
         rig_produce(rig, choose(liars, 3) == 0 ? (int32_t)choose(liars, 4) : RIG_ANY);
         rig_run(rig, choose(liars, 30));
+        if (i == 50) { /* wanted from now on, and told of before */
+            cr_assert_not_null(sluice_topic_open(rig->producer, "other", NULL, NULL));
+        }
     }
     cr_expect(rig_await(rig, 100, 3200), "seed %d: %u of 100 are decided", (int)seed,
               rig->reported);
