@@ -155,7 +155,7 @@ int sockets_accept(struct rt_world *world, struct rt_socket *listener, struct rt
             set_option(descriptor, IPPROTO_TCP, TCP_NODELAY);
             return adopt(threads_of(world), socket, descriptor);
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        if (errno == EAGAIN) { /* EWOULDBLOCK is the same number */
             return RT_IO_AGAIN;
         }
         if (errno != EINTR && errno != ECONNABORTED) {
@@ -183,7 +183,7 @@ int64_t sockets_read(struct rt_world *world, struct rt_socket *socket, void *dat
             }
             return got;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        if (errno == EAGAIN) { /* EWOULDBLOCK is the same number */
             return RT_IO_AGAIN;
         }
         if (errno != EINTR) {
@@ -204,7 +204,7 @@ int64_t sockets_write(struct rt_world *world, struct rt_socket *socket,
         if (taken >= 0) {
             return taken;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        if (errno == EAGAIN) { /* EWOULDBLOCK is the same number */
             return RT_IO_AGAIN;
         }
         if (errno != EINTR) {

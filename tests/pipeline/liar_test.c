@@ -90,7 +90,8 @@ static void answer_metadata(struct liars *liars, struct peer_side *side,
     }
     struct kafka_metadata_answer answer = {.brokers = brokers,
                                            .broker_count = lies(liars) ? 0 : LIARS,
-                                           .cluster_id = text("liars"),
+                                           .cluster_id =
+                                               lies(liars) ? KAFKA_TEXT_NULL : text("liars"),
                                            .controller_id = odd_number(liars, 1),
                                            .topic_count = lies(liars) ? 2 : 1,
                                            .throttle_time_ms = lies(liars) ? 50 : 0};
@@ -123,6 +124,10 @@ static void answer_identity(struct liars *liars, struct peer_side *side,
         .producer_epoch = (int16_t)odd_number(liars, 0)};
     kafka_init_producer_id_response_encode(&writer, header->api_version, header->correlation_id,
                                            &response);
+    if (lies(liars)) { /* whole as a frame, and too short for what it is */
+        frame[3] = 8;
+        writer.at = frame + 12;
+    }
     send(side, &writer, frame);
 }
 
@@ -234,6 +239,10 @@ static uint64_t believes(uint64_t seed, uint64_t truth_percent, const char *opti
     for (int i = 0; i < 100; i++) {
         rig_produce(rig, choose(liars, 3) == 0 ? (int32_t)choose(liars, 4) : RIG_ANY);
         rig_run(rig, choose(liars, 30));
+        if (i % 25 == 24) {
+            sluice_error error;
+            sluice_cluster_free(sluice_cluster_fetch(rig->producer, NULL, 20, &error));
+        }
         if (i == 50) { /* wanted from now on, and told of before */
             cr_assert_not_null(sluice_topic_open(rig->producer, "other", NULL, NULL));
         }

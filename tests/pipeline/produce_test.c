@@ -307,6 +307,34 @@ Test(produce, many_stops_at_the_first_refusal) {
     rig_free(rig);
 }
 
+static bool count_up(const sluice_broker_record *record, void *context) {
+    unsigned *next = context, number;
+    cr_assert_eq(record->value_size, sizeof number);
+    memcpy(&number, record->value, sizeof number);
+    cr_assert_eq(number, (*next)++);
+    return true;
+}
+
+/* The topic actor hands on so many runs at a time, and each change of topics begins another. */
+Test(produce, records_that_change_topics_all_the_time_keep_their_order) {
+    enum { ROUNDS = 3000 };
+    struct rig *rig = rig_start(&usual);
+    cr_assert_eq(broker_cluster_topic_create(rig->cluster, "other", 1), SLUICE_OK);
+    sluice_topic *topics[] = {rig->topic, sluice_topic_open(rig->producer, "other", NULL, NULL)};
+    cr_assert_eq(sluice_topic_partition_count(topics[1], 5000, NULL), 1);
+    for (unsigned number = 0; number < ROUNDS; number++) {
+        for (int i = 0; i < 2; i++) {
+            sluice_record record = {.value = &number, .value_size = sizeof number};
+            cr_assert_eq(sluice_produce(topics[i], &record), SLUICE_OK);
+        }
+    }
+    cr_assert_eq(sluice_flush(rig->producer, 10000), SLUICE_OK);
+    unsigned orders = 0, others = 0;
+    cr_expect_eq(broker_cluster_read(rig->cluster, "orders", 0, 0, count_up, &orders), ROUNDS);
+    cr_expect_eq(broker_cluster_read(rig->cluster, "other", 0, 0, count_up, &others), ROUNDS);
+    rig_free(rig);
+}
+
 /* ---- reservations ---------------------------------------------------------------------------- */
 
 static sluice_reservation *reserve(struct rig *rig, const sluice_record *record, size_t most,
