@@ -70,8 +70,9 @@ static void pass_batch_on(struct aggregator *self, struct batch *batch) {
 
 static void note_held(struct partition *partition) {
     struct batch *first = partition->held.first;
+    /* pairs with the leader actor, which looks at `unsent` after it */
     atomic_store_explicit(&partition->held_oldest_ns, first != NULL ? first->opened_ns : 0,
-                          memory_order_relaxed);
+                          memory_order_release);
 }
 
 /* Has closed batches sealed, and passes on those at the head that are. */

@@ -16,6 +16,20 @@ static struct producer *producer_of(const struct partition *partition) {
     return partition->topic->producer;
 }
 
+static void arm_at(struct partition *partition, uint64_t due_ns) {
+    partition->timer_due_ns = due_ns;
+    rt_timer_arm(producer_of(partition)->world, &partition->timer, due_ns);
+}
+
+/* For a batch that was opened then, unless the timer is for an older one already. */
+static void arm_by(struct partition *partition, uint64_t opened_ns) {
+    const struct sluice_config *config = producer_of(partition)->config;
+    uint64_t due_ns = opened_ns + (uint64_t)config->delivery_timeout_ms * 1000000;
+    if (partition->timer_due_ns == 0 || due_ns < partition->timer_due_ns) {
+        arm_at(partition, due_ns);
+    }
+}
+
 static void take_batch(struct partition *partition, struct batch *batch) {
     if (batch->away) {
         batch->away = false;
@@ -28,13 +42,12 @@ static void take_batch(struct partition *partition, struct batch *batch) {
         } else {
             batch_list_insert(&partition->pending, batch);
         }
+        arm_by(partition, batch->opened_ns);
         return;
     }
     partition->arrived++;
     partition->arrived_below = batch->index + 1;
-    if (partition->timer_due_ns == 0) {
-        leader_arm(partition, batch->opened_ns);
-    }
+    arm_by(partition, batch->opened_ns);
     if (partition->state == LEADER_LENT && partition->pending.first == NULL) {
         lend_more(partition, batch);
     } else {
@@ -62,6 +75,9 @@ static bool take_returns(struct partition *partition, struct rt_turn *turn) {
         if (mail_of(node)->kind == MAIL_BACK) {
             lend_end(partition);
             settle_returned(partition, turn->now_ns);
+            if (partition->pending.first != NULL) {
+                arm_by(partition, partition->pending.first->opened_ns);
+            }
         } else if (partition->state == LEADER_LENT) {
             lend_recall(partition);
         }
@@ -69,28 +85,25 @@ static bool take_returns(struct partition *partition, struct rt_turn *turn) {
     return take != RT_EMPTY;
 }
 
-static void arm_at(struct partition *partition, uint64_t due_ns) {
-    partition->timer_due_ns = due_ns;
-    rt_timer_arm(producer_of(partition)->world, &partition->timer, due_ns);
-}
-
-void leader_arm(struct partition *partition, uint64_t opened_ns) {
-    struct producer *producer = producer_of(partition);
-    uint64_t limit_ns = (uint64_t)producer->config->delivery_timeout_ms * 1000000;
-    arm_at(partition, opened_ns + limit_ns);
-}
-
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns) {
     return a_ns == 0 ? b_ns : b_ns == 0 || a_ns < b_ns ? a_ns : b_ns;
 }
 
-/* When the oldest undecided batch was opened; 0 when all are in lanes just now. */
+/* When the oldest undecided batch was opened; 0 when that is not known just now, because it is in a
+ * lane. Those that are away or on their way home are looked at when they arrive. Between leader and
+ * aggregator are only younger ones than elsewhere, but between aggregator and flusher are older ones
+ * than what is held: then `unsent` is not 0, and `lent_oldest_ns` is. */
 static uint64_t oldest(const struct partition *partition) {
-    uint64_t oldest_ns = partition->pending.first != NULL ? partition->pending.first->opened_ns : 0;
-    oldest_ns =
-        earlier(oldest_ns, atomic_load_explicit(&partition->lent_oldest_ns, memory_order_relaxed));
-    return earlier(oldest_ns,
-                   atomic_load_explicit(&partition->held_oldest_ns, memory_order_relaxed));
+    /* The order matters: what is no longer held has been counted in `unsent`, and what is no longer
+     * counted has been in `lent_oldest_ns`. */
+    uint64_t held_ns = atomic_load_explicit(&partition->held_oldest_ns, memory_order_acquire);
+    uint32_t unsent = atomic_load_explicit(&partition->unsent, memory_order_acquire);
+    uint64_t lent_ns = atomic_load_explicit(&partition->lent_oldest_ns, memory_order_acquire);
+    if (lent_ns == 0 && unsent != 0) {
+        return 0;
+    }
+    uint64_t here_ns = partition->pending.first != NULL ? partition->pending.first->opened_ns : 0;
+    return earlier(here_ns, earlier(lent_ns, held_ns));
 }
 
 enum { LOOK_AGAIN_NS = 1000000 };
@@ -116,7 +129,7 @@ static void check_timer(struct partition *partition, uint64_t now_ns) {
     if (oldest_ns == 0 || now_ns >= oldest_ns + limit_ns) {
         arm_at(partition, now_ns + LOOK_AGAIN_NS);
     } else {
-        leader_arm(partition, oldest_ns);
+        arm_by(partition, oldest_ns);
     }
 }
 

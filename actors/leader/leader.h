@@ -23,7 +23,5 @@
 
 /* Makes a partition and starts its leader actor; index -1 has no actor. NULL: memory is short. */
 struct partition *leader_create(struct topic *topic, int32_t index);
-/* The delivery timeout of a batch opened then is watched from now on. */
-void leader_arm(struct partition *partition, uint64_t opened_ns);
 
 #endif
