@@ -91,8 +91,8 @@ static uint64_t earlier(uint64_t a_ns, uint64_t b_ns) {
 
 /* When the oldest undecided batch was opened; 0 when that is not known just now, because it is in a
  * lane. Those that are away or on their way home are looked at when they arrive. Between leader and
- * aggregator are only younger ones than elsewhere, but between aggregator and flusher are older ones
- * than what is held: then `unsent` is not 0, and `lent_oldest_ns` is. */
+ * aggregator are only younger ones than elsewhere, but between aggregator and flusher are older
+ * ones than what is held: then `unsent` is not 0, and `lent_oldest_ns` is. */
 static uint64_t oldest(const struct partition *partition) {
     /* The order matters: what is no longer held has been counted in `unsent`, and what is no longer
      * counted has been in `lent_oldest_ns`. */

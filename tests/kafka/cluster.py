@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A real Apache Kafka in KRaft mode on free ports of loopback, for as long as a Scratch lives."""
 import json
+import signal
 import subprocess
 
 import kafka_jars
@@ -146,28 +147,57 @@ class Cluster:
                 pass
             self.scratch.kill(process)
 
-    def metadata(self):
-        """What kcat tells of the cluster, or None while it does not answer."""
-        asked = subprocess.run(['kcat', '-L', '-J', '-m', '2', '-b', self.bootstrap],
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    def pause(self, node=1):
+        self.processes[node].send_signal(signal.SIGSTOP)
+
+    def resume(self, node=1):
+        self.processes[node].send_signal(signal.SIGCONT)
+
+    def metadata(self, node):
+        """What kcat is told of the cluster by this node, or None while it does not answer."""
+        asked = subprocess.run(
+            ['kcat', '-L', '-J', '-m', '2', '-b', f'127.0.0.1:{self.ports[node][0]}'],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             return json.loads(asked.stdout) if asked.returncode == 0 else None
         except ValueError:
             return None
 
+    def partitions(self, node, topics):
+        """Of those topics, as this node knows them; None while one of them or the node is not."""
+        metadata = self.metadata(node)
+        known = {one['topic']: one['partitions'] for one in (metadata or {}).get('topics', ())}
+        if not all(known.get(topic) for topic in topics):
+            return None
+        return [partition for topic in topics for partition in known[topic]]
+
     def wait_ready(self, topics=()):
-        """Until all nodes are members and every partition of `topics` has a leader."""
-        def ready():
-            metadata = self.metadata()
+        """Until every node knows all nodes, and a leader for every partition of `topics`."""
+        def ready(node):
+            metadata = self.metadata(node)
             if not metadata or len(metadata['brokers']) < len(self.node_ids):
                 return False
-            known = {topic['topic']: topic['partitions'] for topic in metadata['topics']}
-            return all(known.get(topic) and all(partition['leader'] > 0
-                                                for partition in known[topic])
-                       for topic in topics)
-        wait_until(ready, f'Kafka {self.version} to be ready', alive=self.processes.values(),
+            partitions = self.partitions(node, topics) if topics else []
+            return partitions is not None and all(one['leader'] > 0 for one in partitions)
+        wait_until(lambda: all(ready(node) for node in self.node_ids),
+                   f'Kafka {self.version} to be ready', alive=self.processes.values(),
                    seen=self.logs)
         return self
+
+    def wait_in_sync(self, topics):
+        """Until every node knows that every replica of `topics` is in sync."""
+        def in_sync(node):
+            partitions = self.partitions(node, topics)
+            return partitions and all(len(one['isrs']) == len(one['replicas'])
+                                      and one['leader'] > 0 for one in partitions)
+        self.wait_ready(topics)
+        wait_until(lambda: all(in_sync(node) for node in self.node_ids),
+                   'every replica in sync', alive=self.processes.values(), seen=self.logs)
+
+    def wait_gone(self, topic):
+        wait_until(lambda: all((metadata := self.metadata(node)) and
+                               topic not in [one['topic'] for one in metadata['topics']]
+                               for node in self.node_ids), f'{topic} to be gone')
 
     def create_topics(self, names, partitions, settings=''):
         """`settings` is as in "max.message.bytes=2000000:retention.ms=-1"."""

@@ -15,6 +15,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import fault_scenarios
 import kafka_jars
 from processes import Failure, Scratch, end_by_exception_on_signals
 import restart_scenarios
@@ -25,7 +26,7 @@ SKIPPED = 77
 SCENARIOS = {function.__name__: function for function in (
     scenarios.plain, scenarios.gzip, scenarios.restart, scenarios.failover, scenarios.late_topic,
     scenarios.controls, scenarios.interrupted, scenarios.wait_for_signal,
-    restart_scenarios.unanswered,
+    restart_scenarios.unanswered, fault_scenarios.faults, fault_scenarios.deadlines,
     text_scenarios.command, text_scenarios.embedded_kcat, text_scenarios.embedded_java)}
 WITHOUT_JAVA = ('embedded_kcat',)
 

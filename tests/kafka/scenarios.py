@@ -43,15 +43,15 @@ def expect(condition, wanted, seen):
         raise Failure(f'expected {wanted}; seen {seen}')
 
 
-def run_words(setting, records):
+def run_words(setting, records, topics=TOPICS):
     """The run's description, as the Java programs take it."""
     return ['--seed', SEED, '--first-ms', setting.first_ms, '--records', records,
-            '--prefix', 'feed-', '--topics', TOPICS]
+            '--prefix', 'feed-', '--topics', topics]
 
 
-def feed_command(setting, bootstrap, records, options, prefix='feed-'):
+def feed_command(setting, bootstrap, records, options, prefix='feed-', topics=TOPICS):
     command = [setting.feed, '-b', bootstrap, '-s', SEED, '-m', setting.first_ms, '-n', records,
-               '-t', prefix, '-T', TOPICS, '-r', setting.scratch.folder / 'reports']
+               '-t', prefix, '-T', topics, '-r', setting.scratch.folder / 'reports']
     for option in options:
         command += ['-X', option]
     return command
