@@ -9,7 +9,7 @@ import time
 
 from cluster import Cluster
 from kafka_jars import java_command
-from processes import Failure, Scratch, shown, wait_until
+from processes import LIMIT_S, Failure, Scratch, shown, wait_until
 
 RECORDS = 1_000_000
 FEW_RECORDS = 20_000
@@ -103,9 +103,9 @@ def kill_half_way(setting, cluster, node):
 
 def finish_feed(setting, cluster, feed):
     try:
-        output, _ = feed.communicate(timeout=90)
+        output, _ = feed.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
-        raise Failure('expected the end of kafka_feed within 90 s of the kill; seen none\n'
+        raise Failure('expected the end of kafka_feed; seen none\n'
                       + setting.scratch.tail('feed.err') + cluster.logs()) from None
     print((output.splitlines() or ['nothing'])[-1])
     expect(feed.returncode == 0, f'status 0 of {shown(feed.args)}',
@@ -170,9 +170,9 @@ def interrupted(setting):
         expect(folder.name.startswith('sluice-kafka-'), 'a started broker',
                f'{folder}\n{setting.scratch.tail("inner.err")}')
         test.send_signal(number)
-        test.wait(60)
+        test.wait(LIMIT_S)
         wait_until(lambda: not folder.exists() and not processes_naming(folder),
-                   f'no folder and no process after {number.name}', 30,
+                   f'no folder and no process after {number.name}',
                    seen=lambda: (folder.exists(), processes_naming(folder)))
         print(f'nothing left after {number.name}')
 

@@ -38,10 +38,14 @@ final class Arguments {
         return values.getOrDefault(name, List.of());
     }
 
-    /** Client properties: the bootstrap address, and every `-X name=value`. */
+    /**
+     * Client properties: the bootstrap address, and every `-X name=value`. Patient, so that no test
+     * depends on the speed of the machine.
+     */
     Properties client() {
         Properties properties = new Properties();
         properties.put("bootstrap.servers", text("--bootstrap"));
+        properties.put("default.api.timeout.ms", "240000");
         for (String option : all("-X")) {
             int equals = option.indexOf('=');
             properties.put(option.substring(0, equals), option.substring(equals + 1));

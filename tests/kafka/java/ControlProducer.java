@@ -34,6 +34,8 @@ final class ControlProducer {
         // The oracle is what is tried here: with one request in flight this client can not get
         // stuck behind batches that a young topic refused (OUT_OF_ORDER, retried for ever).
         properties.put("max.in.flight.requests.per.connection", "1");
+        properties.put("max.block.ms", "240000");
+        properties.put("delivery.timeout.ms", "240000");
         properties.putAll(client);
         AtomicReference<Exception> failure = new AtomicReference<>();
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(properties,

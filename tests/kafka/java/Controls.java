@@ -14,6 +14,7 @@ import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
 final class Controls {
     private static final int PARTITION_COUNT = 2;
     private static final long RECORD_COUNT = 2000;
+    private static final long VICTIM = RECORD_COUNT / 2;
     private static final List<String> DAMAGES = List.of("nothing", "lost", "duplicate", "reordered",
             "partition", "timestamp", "key", "value", "headers", "stranger");
 
@@ -26,28 +27,49 @@ final class Controls {
 
     public static void main(String[] words) throws Exception {
         Properties client = new Arguments(words).client();
+        long firstMs = System.currentTimeMillis();
         boolean passed = true;
         for (String damage : DAMAGES) {
-            Map<String, Long> complaints = complaintsAfter(client, damage);
+            Expected expected = produce(client, damage, firstMs);
+            Map<String, Long> complaints = complaints(client, expected, Changes.NONE);
             boolean right = damage.equals("nothing") ? complaints.isEmpty()
                     : complaints.containsKey(damage);
-            passed &= right;
-            System.out.println((right ? "ok: " : "FAILED: ") + "expected a complaint of " + damage
-                    + ", seen " + complaints);
+            passed &= told(right, "a complaint of " + damage, complaints);
+            if (damage.equals("lost")) {
+                // The topic was made anew just after, or just before the record that is not there.
+                complaints = complaints(client, expected, renewed(expected, VICTIM + 1));
+                passed &= told(complaints.isEmpty(), "no complaint of an older topic", complaints);
+                complaints = complaints(client, expected, renewed(expected, VICTIM));
+                passed &= told(complaints.containsKey(damage), "one of the new topic", complaints);
+            }
         }
         System.exit(passed ? 0 : 1);
     }
 
-    private static Map<String, Long> complaintsAfter(Properties client, String damage)
+    private static boolean told(boolean right, String wanted, Map<String, Long> seen) {
+        System.out.println((right ? "ok: " : "FAILED: ") + "expected " + wanted + ", seen " + seen);
+        return right;
+    }
+
+    private static Changes renewed(Expected expected, long index) {
+        return new Changes(new Arguments(
+                new String[] {"--renewed", expected.topic(0) + ":" + index}));
+    }
+
+    private static Expected produce(Properties client, String damage, long firstMs)
             throws Exception {
-        Expected expected = new Expected(7, System.currentTimeMillis(), RECORD_COUNT,
-                "control-" + damage + "-", 1);
+        Expected expected = new Expected(7, firstMs, RECORD_COUNT, "control-" + damage + "-", 1);
         try (Admin admin = Admin.create(client)) {
             admin.createTopics(List.of(
                     new NewTopic(expected.topic(0), PARTITION_COUNT, (short) 1))).all().get();
         }
-        ControlProducer.produce(client, expected, damage, RECORD_COUNT / 2);
-        Verifier verifier = new Verifier(expected, PARTITION_COUNT, null);
+        ControlProducer.produce(client, expected, damage, VICTIM);
+        return expected;
+    }
+
+    private static Map<String, Long> complaints(Properties client, Expected expected,
+            Changes changes) {
+        Verifier verifier = new Verifier(expected, PARTITION_COUNT, null, changes);
         Reader.read(client, Reader.partitions(expected.topicPrefix, 1, PARTITION_COUNT),
                 verifier::accept);
         return verifier.finish();

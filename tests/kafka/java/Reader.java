@@ -14,7 +14,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /** Reads topics from their start to the end they have now, with the official consumer, no group. */
 final class Reader {
-    private static final Duration STALL_MAX = Duration.ofSeconds(30);
+    private static final Duration STALL_MAX = Duration.ofSeconds(240);
 
     private Reader() {
     }

@@ -12,7 +12,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * The official producer under the commands of unanswered.h: `Unanswered BOOTSTRAP TOPIC
- * FIRST_PARTITION RECORDS_PER_BATCH`. Everything is at its default but client.id and linger.ms.
+ * FIRST_PARTITION RECORDS_PER_BATCH`. Everything is at its default but client.id, linger.ms, and a
+ * longer max.block.ms.
  */
 final class Unanswered {
     private static final int PRODUCERS = 5;
@@ -34,6 +35,7 @@ final class Unanswered {
         properties.put("bootstrap.servers", bootstrap);
         properties.put("client.id", "java-" + number);
         properties.put("linger.ms", "20");
+        properties.put("max.block.ms", "240000");
         this.producer = new KafkaProducer<>(properties, new ByteArraySerializer(),
                 new ByteArraySerializer());
     }
