@@ -149,8 +149,9 @@ static void answer_take(struct identity *identity, struct rt_turn *turn, struct 
     struct kafka_init_producer_id_response answer;
     bool readable = kafka_init_producer_id_response_decode(&body, state->request.version, &answer);
     sluice_code code = readable ? (sluice_code)answer.error_code : SLUICE_BAD_ANSWER;
-    if (!readable ||
-        (code == SLUICE_OK && (answer.producer_id < 0 || answer.producer_epoch != 0))) {
+    int64_t exhausted = atomic_load_explicit(&identity->exhausted, memory_order_acquire);
+    if (!readable || (code == SLUICE_OK && (answer.producer_id < 0 || answer.producer_epoch != 0 ||
+                                            answer.producer_id == exhausted))) {
         link_refuse(&state->link, turn, SLUICE_BAD_ANSWER,
                     "the answer to InitProducerId makes no sense");
         return;

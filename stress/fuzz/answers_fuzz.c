@@ -20,6 +20,7 @@ struct play {
     struct fuzz_input *input;
     bool has_it[BOOK_PARTITIONS]; /* a success or DUPLICATE was said */
     unsigned produces;
+    int64_t next_producer_id;
 };
 
 static void say(struct peer_side *side, const struct kafka_writer *writer) {
@@ -56,10 +57,11 @@ static void metadata_say(struct peer_side *side, const struct kafka_request_head
     say(side, &writer);
 }
 
-static void identity_say(struct peer_side *side, const struct kafka_request_header *header) {
+static void identity_say(struct play *play, struct peer_side *side,
+                         const struct kafka_request_header *header) {
     uint8_t frame[128];
     struct kafka_writer writer = kafka_writer_of(frame, sizeof frame);
-    struct kafka_init_producer_id_response response = {.producer_id = 77};
+    struct kafka_init_producer_id_response response = {.producer_id = play->next_producer_id++};
     kafka_init_producer_id_response_encode(&writer, header->api_version, header->correlation_id,
                                            &response);
     say(side, &writer);
@@ -199,7 +201,7 @@ static void request_answer(struct peer *peer, struct peer_side *side,
         metadata_say(side, header);
         break;
     case KAFKA_INIT_PRODUCER_ID:
-        identity_say(side, header);
+        identity_say(play, side, header);
         break;
     default:
         RT_ASSERT(header->api_key == KAFKA_PRODUCE);

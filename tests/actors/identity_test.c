@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How the producer id is obtained, renewed, and refused. */
 #include "actors/metadata_rig.h"
+#include "broker/server.h"
 #include "test.h"
 
 static struct rig *start(uint64_t seed, const sluice_broker_options *options,
@@ -64,6 +65,29 @@ Test(identity, a_renewal_is_asked_for_once_and_waiters_get_the_new_id) {
     identity_renew(&rig->producer.identity, first);
     rig_run(rig, 100);
     cr_assert_eq(rig_requests(rig, 22), 2, "who comes late finds the new one");
+    rig_end(rig);
+}
+
+/* No sound broker does so; one that does is not asked again and again without a pause. */
+Test(identity, an_id_that_was_exhausted_is_not_taken_again) {
+    struct rig *rig = start(3, &(sluice_broker_options){.broker_count = 1}, NULL);
+    struct rig_topic *topic = rig_topic(rig, "orders");
+    struct rig_partition *partition = rig_partition(rig, topic, 0);
+    identity_wait(&rig->producer.identity, &partition->partition);
+    rig_run(rig, 500);
+    int64_t first = id_of(rig);
+    identity_renew(&rig->producer.identity, first);
+    identity_wait(&rig->producer.identity, &partition->partition);
+    for (int ms = 0; ms < 1000; ms++) {
+        rig->cluster->model.next_producer_id = first;
+        rig_run(rig, 1);
+    }
+    cr_assert_eq(partition->identity_marks, 1, "there is none yet");
+    cr_assert_lt(rig_requests(rig, 22), 30);
+    rig->cluster->model.next_producer_id = first + 1;
+    rig_run(rig, 5000);
+    cr_assert_eq(id_of(rig), first + 1);
+    cr_assert_eq(partition->identity_marks, 2);
     rig_end(rig);
 }
 

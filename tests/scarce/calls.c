@@ -91,7 +91,8 @@ enum { DESCRIPTORS_MAX = 1024 };
 
 static struct watched {
     _Atomic int epoll; /* + 1; 0: none */
-    struct epoll_event event;
+    _Atomic uint32_t events;
+    _Atomic uint64_t data;
 } watched[DESCRIPTORS_MAX];
 
 #define REAL(type, name, ...)                                                                      \
@@ -106,7 +107,8 @@ static void tell_anew(int descriptor) {
     struct watched *entry = &watched[descriptor % DESCRIPTORS_MAX];
     int epoll = atomic_load(&entry->epoll) - 1;
     if (epoll >= 0) {
-        struct epoll_event event = entry->event;
+        struct epoll_event event = {.events = atomic_load(&entry->events),
+                                    .data.u64 = atomic_load(&entry->data)};
         (void)__real_epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event);
     }
     errno = saved;
@@ -118,7 +120,8 @@ int __wrap_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_even
         return -1;
     }
     if (operation == EPOLL_CTL_ADD) {
-        entry->event = *event;
+        atomic_store(&entry->events, event->events);
+        atomic_store(&entry->data, event->data.u64);
         atomic_store(&entry->epoll, epoll + 1);
     } else {
         atomic_store(&entry->epoll, 0);

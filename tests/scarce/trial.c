@@ -2,6 +2,7 @@
 #include "scarce/trial.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <sched.h>
 #include <time.h>
 
@@ -194,8 +195,24 @@ static void check_quiet(struct life *life) {
                  status.records_accepted, "%s", life->trial->name);
 }
 
+static void *do_nothing(void *argument) {
+    return argument;
+}
+
+/* A sanitizer starts a thread of its own with the first that we start. */
+static void warm_up(void) {
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
 void trial_run(struct trial *trial, const struct call_plan *plan) {
     struct life life = {.trial = trial};
+    static bool warm;
+    if (!warm) {
+        warm = true;
+        warm_up();
+    }
     unsigned descriptors = trial_descriptors();
     unsigned threads = trial_threads();
     trial->end = TRIAL_REFUSED;
