@@ -138,7 +138,7 @@ static bool waits_unsent(struct partition *partition) {
         atomic_store_explicit(&partition->behind, BEHIND_UNSENT, memory_order_seq_cst);
         partition->answer_wanted = true;
     } else {
-        uint32_t wish = BEHIND_UNANSWERED; /* sooner, if that is still to come */
+        uint8_t wish = BEHIND_UNANSWERED; /* sooner, if that is still to come */
         atomic_compare_exchange_strong_explicit(&partition->behind, &wish, BEHIND_UNSENT,
                                                 memory_order_seq_cst, memory_order_relaxed);
     }
@@ -232,10 +232,6 @@ static void handle(struct aggregator *self, struct mail *mail, uint64_t now_ns) 
         break;
     case MAIL_FENCE:
         partition->fence_waits = true;
-        break;
-    case MAIL_STOP:
-    case MAIL_BACK:
-        RT_ASSERT(mail->kind == MAIL_BATCH);
     }
     linger(self, partition, now_ns);
     if (partition->fence_waits) {

@@ -30,13 +30,11 @@
 struct partition;
 struct producer;
 
-/* What travels between leader, aggregator and flusher. One lane carries all kinds, so that a fence
- * stays behind the batches that were sent before it. */
+/* What travels from leader to aggregator and flusher, and between those. One lane carries all
+ * kinds, so that a fence stays behind the batches that were sent before it. */
 enum mail_kind {
     MAIL_BATCH,   /* a batch */
     MAIL_FENCE,   /* leader -> aggregator -> flusher: hand back everything of this partition */
-    MAIL_STOP,    /* flusher -> leader: stopped, please send a fence */
-    MAIL_BACK,    /* flusher -> leader: all of it, with the ticket */
     MAIL_FULL,    /* leader -> aggregator: a batch of this partition was closed */
     MAIL_ANSWERED /* flusher -> aggregator: nothing older is unanswered any more */
 };

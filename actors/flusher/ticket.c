@@ -178,7 +178,7 @@ static void go_back(struct flusher *self, struct partition *partition) {
     }
     atomic_store_explicit(&partition->lent_oldest_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&partition->unsent, 0, memory_order_relaxed);
-    rt_lane_unbounded_push(&partition->returns, &partition->back.node);
+    rt_lane_unbounded_push(&partition->returns, &partition->back);
     rt_notify(&partition->leader);
 }
 
@@ -219,7 +219,7 @@ void ticket_stop(struct flusher *self, struct partition *partition) {
     }
     if (!partition->fenced && !partition->stop_posted) {
         partition->stop_posted = true;
-        rt_lane_unbounded_push(&partition->returns, &partition->stop.node);
+        rt_lane_unbounded_push(&partition->returns, &partition->stop);
         rt_notify(&partition->leader);
     }
 }

@@ -72,7 +72,7 @@ static bool take_returns(struct partition *partition, struct rt_turn *turn) {
     struct rt_node *node;
     enum rt_take take;
     while ((take = rt_lane_unbounded_take(&partition->returns, &node)) == RT_TAKEN) {
-        if (mail_of(node)->kind == MAIL_BACK) {
+        if (node == &partition->back) {
             lend_end(partition);
             settle_returned(partition, turn->now_ns);
             if (partition->pending.first != NULL) {
@@ -238,8 +238,6 @@ struct partition *leader_create(struct topic *topic, int32_t index) {
         .hinted_epoch = -1,
         .fence = {.kind = MAIL_FENCE},
         .full = {.kind = MAIL_FULL},
-        .stop = {.kind = MAIL_STOP},
-        .back = {.kind = MAIL_BACK},
         .answered = {.kind = MAIL_ANSWERED},
     };
     rt_lane_unbounded_init(&partition->arrivals);

@@ -51,7 +51,6 @@ struct partition {
     uint32_t size_hint;        /* how large the last batch became */
     _Atomic uintptr_t writing; /* the open batch: see leader/writing.h */
     uint64_t next_index;       /* of the next batch made */
-    uint16_t stretch;          /* place among the writer's stretches, and 1 (partition/stretch.h) */
     struct share_member share; /* of memory: what its batches hold, and whose */
 
     /* -- lanes of the leader actor -- */
@@ -66,11 +65,13 @@ struct partition {
         struct partition *identity_next; /* ... the identity actor's */
     };
 
-    /* -- several at once; a word of their own, not met by a wider look at their neighbours -- */
-    _Atomic uint32_t full_posted;    /* set by the leader actor, cleared by the aggregator */
+    /* -- of several actors; a word of their own, not met by a wider look at their neighbours -- */
+    _Atomic uint8_t full_posted;     /* set by the leader actor, cleared by the aggregator */
     _Atomic bool waits_for_metadata; /* posted, and not woken yet: a second wait posts nothing */
     _Atomic bool waits_for_identity;
-    _Atomic bool hard; /* recalled without waiting for answers */
+    _Atomic bool hard;      /* recalled without waiting for answers */
+    _Atomic uint8_t behind; /* BEHIND_…: when the flusher shall send `answered` */
+    uint16_t stretch;       /* place among the writer's stretches, and 1 (partition/stretch.h) */
 
     /* -- the leader actor -- */
     uint64_t arrived_below; /* index of the newest fresh batch that has arrived, and 1 */
@@ -78,6 +79,7 @@ struct partition {
     uint8_t purging; /* SLUICE_PURGE_… not carried out yet */
     enum leader_state state;
     uint32_t away;             /* batches with the retry actor */
+    uint32_t arrived;          /* fresh batches so far; wraps as `decided` does */
     uint64_t purge_below;      /* while purging: older batches, in order of index */
     struct broker *broker;     /* held while LENT or RECALLING */
     struct batch_list pending; /* here: retried, then recalled, then fresh */
@@ -85,10 +87,8 @@ struct partition {
     uint64_t timer_due_ns;     /* 0: not armed */
     struct mail fence;         /* out while RECALLING */
     struct mail full;          /* out while full_posted */
-    uint32_t arrived;          /* fresh batches so far; wraps as `decided` does */
 
     /* -- the ticket -- */
-    int32_t next_sequence;
     int64_t producer_id; /* -1: none yet */
     int16_t producer_epoch;
     bool bump_due;  /* what is stamped next needs a new epoch */
@@ -101,11 +101,12 @@ struct partition {
     bool stopping;  /* stopped: sends nothing more, goes back */
     bool fenced;    /* the fence has arrived */
     bool stop_posted;
-    bool ready;        /* in the flusher's ready list */
-    uint32_t proven_s; /* when the last success was seen */
+    bool ready;         /* in the flusher's ready list */
+    uint8_t hint_looks; /* that are left until it is not waited for any more */
+    uint32_t proven_s;  /* when the last success was seen */
     int32_t leader_epoch;
     int32_t hinted_epoch; /* a newer one that an answer named; -1: none */
-    uint8_t hint_looks;   /* that are left until it is not waited for any more */
+    int32_t next_sequence;
     uint32_t in_flight;
     _Atomic uint32_t decided; /* batches that had arrived and are decided */
     uint8_t topic_id[16];
@@ -113,7 +114,8 @@ struct partition {
     struct batch *next_unsent; /* in `lent`; NULL: all are in flight */
     struct partition *ready_next;
     struct partition *attached_next, *attached_previous;
-    struct mail stop, back;
+    struct rt_node stop;             /* in `returns`: stopped, please send a fence */
+    struct rt_node back;             /* in `returns`: all of it, with the ticket */
     _Atomic uint64_t lent_oldest_ns; /* opened_ns of the first in `lent`; 0: none */
 
     /* -- the aggregator -- */
@@ -124,7 +126,6 @@ struct partition {
     bool extended;           /* the head batch got its extra time */
     bool answer_wanted;      /* `answered` was asked for and has not come */
     bool fence_waits;        /* the fence waits for `answered` or for sealing */
-    _Atomic uint32_t behind; /* BEHIND_…: when the flusher shall send `answered` */
     _Atomic uint32_t unsent; /* batches passed to the flusher and not handed over by it */
     struct mail answered;
     _Atomic uint64_t held_oldest_ns; /* opened_ns of the first in `held`; 0: none */
@@ -136,10 +137,6 @@ static inline struct partition *mail_partition(struct mail *mail) {
         return batch_of(mail)->partition;
     case MAIL_FENCE:
         return caa_container_of(mail, struct partition, fence);
-    case MAIL_STOP:
-        return caa_container_of(mail, struct partition, stop);
-    case MAIL_BACK:
-        return caa_container_of(mail, struct partition, back);
     case MAIL_FULL:
         return caa_container_of(mail, struct partition, full);
     case MAIL_ANSWERED:

@@ -137,6 +137,7 @@ Test(many_topics, an_idle_partition_takes_half_a_kilobyte) {
         }
     }
     cr_expect_leq(least_growth(used, STEPS) / STEP, 512);
+    cr_expect_leq(sizeof(struct partition), 512);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     rig_free(rig);
 }
