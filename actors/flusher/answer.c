@@ -60,7 +60,8 @@ static void post_hint(struct flusher *self, const struct request_entry *entry,
     struct kafka_node_endpoint endpoint;
     while (kafka_produce_response_next_endpoint(&endpoints, &endpoint)) {
         if (endpoint.node_id == answer->leader_id && endpoint.host.size < sizeof hint->host &&
-            endpoint.port > 0 && endpoint.port <= UINT16_MAX) {
+            endpoint.port > 0 && endpoint.port <= UINT16_MAX &&
+            memchr(endpoint.host.data, 0, endpoint.host.size) == NULL) {
             memcpy(hint->host, endpoint.host.data, endpoint.host.size);
             hint->port = (uint16_t)endpoint.port;
         }

@@ -47,7 +47,7 @@ const char *call_name(enum call call) {
         "poll",       "recv",         "sendmsg",   "epoll_create", "epoll_add",   "epoll_delete",
         "epoll_wait", "epoll_pwait2", "eventfd",   "read",         "input",       "write",
         "close",      "futex_wait",   "getrandom", "getaddrinfo",  "affinity",    "thread",
-        "key",        "sigmask",      "open",      "pipe",         "sigaction"};
+        "key",        "key_set",      "sigmask",   "open",         "pipe",        "sigaction"};
     return names[call];
 }
 
@@ -292,6 +292,10 @@ REAL(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
 REAL(int, pthread_key_create, pthread_key_t *key, void (*destructor)(void *)) {
     int error = failure(CALL_KEY_CREATE);
     return error != 0 ? error : __real_pthread_key_create(key, destructor);
+}
+REAL(int, pthread_setspecific, pthread_key_t key, const void *value) {
+    int error = failure(CALL_KEY_SET);
+    return error != 0 ? error : __real_pthread_setspecific(key, value);
 }
 REAL(int, pthread_sigmask, int how, const sigset_t *set, sigset_t *old) {
     int error = failure(CALL_SIGMASK);

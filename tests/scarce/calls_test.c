@@ -55,6 +55,7 @@ static const struct row refusing[] = {
     {CALL_EVENTFD, {EMFILE, ENFILE, ENODEV, ENOMEM}},
     {CALL_THREAD_CREATE, {EAGAIN, EPERM}},
     {CALL_KEY_CREATE, {EAGAIN, ENOMEM}},
+    {CALL_KEY_SET, {ENOMEM}},
     {CALL_SIGMASK, {EINVAL}},
 };
 
