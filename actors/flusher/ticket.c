@@ -297,6 +297,21 @@ void ticket_abandon(struct flusher *self, struct batch *batch) {
     ticket_settle(self, partition);
 }
 
+/* Brokers append in order of sequence: a later success proves the earlier ones. Not so in a log
+ * that was begun anew, because its topic was made again: that takes any batch as the first. It
+ * shows by an offset that was given before, or by an earlier batch that is known to be missing. */
+static void settle_earlier(struct partition *partition, struct batch *earlier, bool is_anew) {
+    RT_ASSERT(earlier->stamped && !earlier->in_flight);
+    lent_remove(partition, earlier);
+    if (earlier->standing == BATCH_REFUSED) {
+        batch_decide(earlier, SLUICE_NOT_PERSISTED, earlier->last_error, -1);
+    } else if (is_anew) {
+        batch_decide(earlier, SLUICE_UNKNOWN, SLUICE_SEQUENCE_LOST, -1);
+    } else {
+        persisted(earlier, -1);
+    }
+}
+
 void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_offset,
                       int64_t log_append_time_ms) {
     struct partition *partition = batch->partition;
@@ -305,14 +320,14 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     partition->proven_s = now_s(self);
     partition->unfenced = false;
     batch->log_append_time_ms = log_append_time_ms;
-    /* Brokers append in order of sequence: a later success proves the earlier ones. */
+    bool is_anew = base_offset >= 0 && partition->end_offset != 0 &&
+                   (int32_t)((uint32_t)base_offset - partition->end_offset) < 0;
     while (is_idempotent(self) && partition->lent.first != batch &&
            !RT_MUTANT(success_proves_itself)) {
-        struct batch *earlier = partition->lent.first;
-        RT_ASSERT(earlier->stamped && earlier->producer_epoch == batch->producer_epoch &&
-                  !earlier->in_flight);
-        lent_remove(partition, earlier);
-        persisted(earlier, -1);
+        settle_earlier(partition, partition->lent.first, is_anew);
+    }
+    if (base_offset >= 0) {
+        partition->end_offset = (uint32_t)base_offset + batch->records;
     }
     lent_remove(partition, batch);
     persisted(batch, base_offset);
@@ -332,8 +347,9 @@ static void close_round(struct flusher *self, struct partition *partition) {
     bool all = true;
     for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
         if (batch->stamped) {
-            all = (all && batch->out_of_order &&
-                   batch->refused_leader_epoch == partition->leader_epoch) ||
+            bool refused =
+                batch->out_of_order && batch->refused_leader_epoch == partition->leader_epoch;
+            all = (all && (refused || batch->standing == BATCH_REFUSED)) ||
                   RT_MUTANT(one_refusal_for_all);
         }
     }
@@ -350,6 +366,14 @@ static void close_round(struct flusher *self, struct partition *partition) {
     ticket_stop(self, partition);
 }
 
+static bool has_unsure(const struct partition *partition) {
+    bool unsure = false;
+    for (struct batch *batch = partition->lent.first; batch != NULL; batch = batch->next) {
+        unsure = unsure || (batch->stamped && batch->standing != BATCH_REFUSED);
+    }
+    return unsure;
+}
+
 /* Refused by its sequence: proves nothing yet about a batch that is unsure. */
 static void out_of_order(struct flusher *self, struct batch *batch) {
     struct partition *partition = batch->partition;
@@ -361,7 +385,7 @@ static void out_of_order(struct flusher *self, struct batch *batch) {
     if (partition->stopping || partition->proven) {
         ticket_stop(self, partition);
     } else if (partition->next_unsent == NULL || !partition->next_unsent->stamped ||
-               RT_MUTANT(one_refusal_for_all)) {
+               !has_unsure(partition) || RT_MUTANT(one_refusal_for_all)) {
         close_round(self, partition);
     }
 }

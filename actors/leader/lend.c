@@ -126,6 +126,15 @@ bool lend_is_stale(const struct partition *partition) {
             memcmp(entry->id, partition->topic_id, sizeof entry->id) != 0);
 }
 
+/* Not so for brokers that tell no ids. */
+static bool is_remade(const struct partition *partition) {
+    static const uint8_t none[16];
+    const struct snapshot_topic *entry = entry_of(partition);
+    return entry != NULL && memcmp(partition->topic_id, none, sizeof none) != 0 &&
+           memcmp(entry->id, none, sizeof none) != 0 &&
+           memcmp(entry->id, partition->topic_id, sizeof none) != 0;
+}
+
 static void post(struct partition *partition, struct mail *mail) {
     rt_lane_unbounded_push(&partition->broker->aggregator.mail, &mail->node);
 }
@@ -178,6 +187,9 @@ void lend(struct partition *partition, uint64_t now_ns) {
         return;
     }
     settle_overdue(partition, now_ns);
+    if (producer->config->enable_idempotence && is_remade(partition)) {
+        settle_remade(partition);
+    }
     if (producer->config->enable_idempotence && !has_identity(partition)) {
         uint32_t fatal = atomic_load_explicit(&producer->identity.fatal, memory_order_acquire);
         if (fatal != 0) {

@@ -77,9 +77,11 @@ struct partition {
     uint64_t arrived_below; /* index of the newest fresh batch that has arrived, and 1 */
     bool closing;
     uint8_t purging; /* SLUICE_PURGE_… not carried out yet */
-    enum leader_state state;
+    enum leader_state state : 8;
     uint32_t away;             /* batches with the retry actor */
     uint32_t arrived;          /* fresh batches so far; wraps as `decided` does */
+    uint32_t end_offset;       /* of the ticket: behind the last batch whose offset was told, lower
+                                  bits; 0: none */
     uint64_t purge_below;      /* while purging: older batches, in order of index */
     struct broker *broker;     /* held while LENT or RECALLING */
     struct batch_list pending; /* here: retried, then recalled, then fresh */

@@ -177,6 +177,22 @@ static sluice_code overdue_reason(const struct batch *batch, uint64_t now_ns) {
     return is_overdue(batch, now_ns) ? SLUICE_DELIVERY_TIMED_OUT : SLUICE_OK;
 }
 
+/* No answer of the new topic's log says anything about the old one's: not even that a later batch
+ * was accepted. And the new log knows no sequence, so that some brokers take only 0. */
+void settle_remade(struct partition *partition) {
+    struct batch_list all = partition->pending;
+    struct batch *batch;
+    partition->pending = (struct batch_list){NULL, NULL};
+    while ((batch = batch_list_pop(&all)) != NULL) {
+        if (batch->stamped && batch->standing == BATCH_UNSURE) {
+            give_up(partition, batch, SLUICE_SEQUENCE_LOST);
+        } else {
+            batch_list_push(&partition->pending, batch);
+        }
+    }
+    partition->bump_due = partition->bump_due || partition->next_sequence != 0;
+}
+
 void settle_overdue(struct partition *partition, uint64_t now_ns) {
     /* in order of opening, so the first tells */
     struct batch *first = partition->pending.first;

@@ -8,6 +8,8 @@
 
 /* `lent` has come back: failed batches go away to retry or are decided, the rest is pending. */
 void settle_returned(struct partition *partition, uint64_t now_ns);
+/* The topic was made again: what is unsure in the old one stays so, the rest begins anew. */
+void settle_remade(struct partition *partition);
 /* Decides pending batches whose delivery timeout is over. */
 void settle_overdue(struct partition *partition, uint64_t now_ns);
 /* Decides all pending batches: no identity can be had. */

@@ -4,8 +4,9 @@
  *
  * What an answer may do: name brokers, replace the topics that were asked for, and grow them. What
  * it may not: take a partition back to an older leader epoch of the same topic (a broker may lag
- * behind), shrink a topic, or make its partitions unknown by answering with an error: a
- * topic that has partitions keeps them and is asked for again.
+ * behind; only without topic ids, and told so again and again, is it a topic that was made again),
+ * shrink a topic, or make its partitions unknown by answering with an error: a topic that has
+ * partitions keeps them and is asked for again.
  *
  * Read twice: a survey that tells how much memory is needed, then the taking.
  */
@@ -18,6 +19,8 @@
 
 /* A topic that is being made answers with an error at first, and that is no news. */
 enum { FAILURES_TOLD = 3 };
+/* A broker that lags behind does so for a moment. */
+enum { OLDER_IS_ANEW = 5 };
 
 /* ---- survey ---------------------------------------------------------------------------------- */
 
@@ -126,11 +129,13 @@ static bool brokers_take(struct draft *draft, struct kafka_metadata_response ans
     return true;
 }
 
+static bool is_older(const struct snapshot_partition *known,
+                     const struct kafka_metadata_partition *told) {
+    return told->leader_epoch >= 0 && known->leader_epoch > told->leader_epoch;
+}
+
 static void partition_take(const struct draft *draft, struct snapshot_partition *to,
                            const struct kafka_metadata_partition *told) {
-    if (told->leader_epoch >= 0 && to->leader_epoch > told->leader_epoch) {
-        return; /* older than what is known */
-    }
     to->leader = draft_find(draft, told->leader_id);
     to->leader_epoch = told->leader_epoch;
     to->error = to->leader != NULL      ? SLUICE_OK
@@ -145,6 +150,9 @@ static void topic_take(struct draft *draft, struct metadata_topic *topic,
     struct snapshot_topic *entry =
         draft_topic(draft, topic->topic, partitions_needed(state, topic));
     struct kafka_metadata_partition partition;
+    /* Older brokers tell no ids, so that a topic that was made again shows by its epochs only. */
+    bool is_anew = kafka_uuid_is_zero(topic->id) && topic->older >= OLDER_IS_ANEW;
+    bool older = false;
     memcpy(entry->id, topic->id.bytes, sizeof entry->id);
     if (kafka_uuid_is_zero(topic->id) && old != NULL) {
         memcpy(entry->id, old->id, sizeof entry->id);
@@ -153,10 +161,17 @@ static void topic_take(struct draft *draft, struct metadata_topic *topic,
         draft_keep(draft, &entry->partitions[i], &old->partitions[i]);
     }
     while (kafka_metadata_topic_next(told, &partition)) {
-        if (partition.index >= 0 && partition.index < entry->partition_count) {
-            partition_take(draft, &entry->partitions[partition.index], &partition);
+        if (partition.index < 0 || partition.index >= entry->partition_count) {
+            continue;
+        }
+        struct snapshot_partition *to = &entry->partitions[partition.index];
+        if (is_older(to, &partition) && !is_anew) {
+            older = true;
+        } else {
+            partition_take(draft, to, &partition);
         }
     }
+    topic->older = older ? topic->older + 1 : 0;
 }
 
 static void topics_take(struct draft *draft, struct kafka_metadata_response answer) {

@@ -47,6 +47,7 @@ struct metadata_topic {
     struct kafka_uuid id;
     sluice_code error; /* of the last answer */
     uint32_t failures; /* answers in a row with it */
+    uint32_t older;    /* answers in a row with an older leader epoch than is known */
 };
 
 struct metadata_state {

@@ -7,8 +7,8 @@
 
 #include "stress/sim/ledger_internal.h"
 
-/* A batch may be out on its longest retry.backoff.max.ms when its time ends. */
-enum { DECIDED_LATE_MS_MAX = 1500, MS = 1000000 };
+/* What delivery.timeout.ms may be late, in virtual time. */
+enum { DECIDED_LATE_MS_MAX = 100, MS = 1000000 };
 
 void ledger_init(struct ledger *ledger, const struct plan *plan, struct verdict *verdict) {
     *ledger = (struct ledger){.plan = plan, .verdict = verdict};

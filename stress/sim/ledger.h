@@ -6,7 +6,7 @@
  *   - each accepted record has exactly one report, a refused one has none and is in no log
  *   - persisted: in the log, at the offset that was told, with the bytes that were given (or it was
  *     there when its topic was deleted; or an election lost it, where the plan allows that)
- *   - not persisted: not in the log
+ *   - not persisted: not in the log (that it was in the log of a topic that is deleted is no lie)
  *   - nothing is in a log twice (where the plan promises that)
  *   - in a log, and in the reports of what was persisted, records of a partition are in the order
  *     of their calls

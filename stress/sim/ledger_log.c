@@ -157,9 +157,8 @@ static void check_reported(struct ledger *ledger, const struct ledger_entry *ent
     if (entry->report.outcome == SLUICE_PERSISTED) {
         check_persisted(ledger, entry);
     }
-    bool found = entry->here.count + entry->gone.count > 0;
-    if (entry->report.outcome == SLUICE_NOT_PERSISTED && found) {
-        const struct ledger_place *place = entry->here.count > 0 ? &entry->here : &entry->gone;
+    if (entry->report.outcome == SLUICE_NOT_PERSISTED && entry->here.count > 0) {
+        const struct ledger_place *place = &entry->here;
         verdict_fail(ledger->verdict,
                      "record %" PRIu64 ": not persisted (%s, last %s), but at %" PRId64
                      " of partition %d of topic %u",

@@ -195,9 +195,6 @@ static void draw_events(struct plan *plan, struct sim_random *random) {
     plan->audits = percent(random, 30) ? 1 + (unsigned)below(random, 3) : 0;
 }
 
-/* Kinds that are made by hand only. */
-static const uint32_t not_drawn = UINT32_C(1) << TROUBLE_RECREATE | UINT32_C(1) << TROUBLE_GROW;
-
 void plan_draw(struct plan *plan, uint64_t seed) {
     struct sim_random random;
     sim_random_seed(&random, seed, STREAM_PLAN);
@@ -216,8 +213,6 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     if (percent(&random, 20)) {
         draw_unsure(plan, &random);
     }
-    plan->troubles &= ~not_drawn;
-    plan->event_count = plan->troubles == 0 ? 0 : plan->event_count;
     draw_events(plan, &random);
     plan->brokers.limits = plan->limits;
 }
