@@ -157,6 +157,7 @@ static void answer_take(struct identity *identity, struct rt_turn *turn, struct 
         return;
     }
     state->down_rounds = 0;
+    atomic_store_explicit(&identity->trouble, code, memory_order_relaxed);
     addresses_restart(&state->addresses, identity->producer);
     link_throttle(&state->link, turn->now_ns, answer.throttle_time_ms);
     if (code == SLUICE_OK) {
@@ -215,6 +216,7 @@ static bool move_on(struct identity *identity, struct rt_turn *turn) {
     struct identity_state *state = identity->state;
     struct link *link = &state->link;
     if (link->state == LINK_BACKOFF) {
+        atomic_store_explicit(&identity->trouble, link->last_error, memory_order_relaxed);
         link_close(link);
     }
     if (state->asking || turn->now_ns < due(state)) {

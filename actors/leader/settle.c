@@ -14,6 +14,15 @@ static struct producer *producer_of(const struct partition *partition) {
     return partition->topic->producer;
 }
 
+/* What it waited for, if it was never sent: an id or a leader that nobody could give. */
+static sluice_code trouble_of(const struct partition *partition) {
+    struct producer *producer = producer_of(partition);
+    if (producer->config->enable_idempotence && partition->producer_id < 0) {
+        return (sluice_code)atomic_load_explicit(&producer->identity.trouble, memory_order_relaxed);
+    }
+    return metadata_trouble(&producer->metadata);
+}
+
 /* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may
  * still arrive: both ask for a higher epoch before anything new is stamped. */
 static void give_up(struct partition *partition, struct batch *batch, sluice_code error) {
@@ -21,6 +30,9 @@ static void give_up(struct partition *partition, struct batch *batch, sluice_cod
         partition->next_sequence = batch->base_sequence;
     } else if (batch->stamped && !RT_MUTANT(gap_without_bump)) {
         partition->bump_due = true;
+    }
+    if (batch->last_error == SLUICE_OK && batch->attempts == 0) {
+        batch->last_error = trouble_of(partition);
     }
     bool unsure = batch->standing == BATCH_UNSURE;
     partition->abandoned = partition->abandoned || unsure;
