@@ -68,7 +68,7 @@ static void post_hint(struct flusher *self, const struct request_entry *entry,
     }
     metadata_post_hint(&producer->metadata, hint);
     struct partition *partition = entry->batch->partition;
-    if (answer->leader_epoch > partition->leader_epoch) {
+    if (answer->leader_epoch > partition->leader_epoch && !RT_MUTANT(hint_waits)) {
         partition->hinted_epoch = answer->leader_epoch;
         partition->hint_looks = HINT_LOOKS;
     }

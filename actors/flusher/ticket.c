@@ -398,7 +398,7 @@ static void lose_id(struct flusher *self, struct batch *batch) {
     if (batch->standing == BATCH_UNTRIED) {
         batch->standing = BATCH_REFUSED;
     }
-    partition->id_lost = true;
+    partition->id_lost = !RT_MUTANT(id_kept);
     partition->lost = true;
     ticket_stop(self, partition);
 }

@@ -11,6 +11,7 @@
 
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 struct rt_world *link_world(const struct link *link) {
     return link->producer->world;
@@ -114,7 +115,7 @@ void link_send(struct link *link, struct link_request *request) {
 }
 
 void link_throttle(struct link *link, uint64_t now_ns, int64_t throttle_ms) {
-    if (throttle_ms <= 0) {
+    if (throttle_ms <= 0 || (RT_MUTANT(throttle_of_some) && link->node < 0)) {
         return;
     }
     link->throttled_until_ns = now_ns + link_ns(throttle_ms);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "actors/producer/producer.h"
+#include "runtime/mutant.h"
 
 /* A topic that is being made answers with an error at first, and that is no news. */
 enum { FAILURES_TOLD = 3 };
@@ -204,7 +205,7 @@ enum learned answer_learn(struct metadata *metadata, struct kafka_metadata_respo
     }
     uint64_t partitions = survey(metadata, *answer);
     if (draft_begin(&draft, metadata, brokers, partitions)) {
-        draft.anew = metadata->state->anew;
+        draft.anew = metadata->state->anew && !RT_MUTANT(anew_keeps_links);
         if (!brokers_take(&draft, *answer)) {
             draft_abandon(&draft);
         } else if (draft.next->broker_count == 0) {
