@@ -112,6 +112,14 @@ static void stop_hard_recalled(struct flusher *self) {
     }
 }
 
+/* A leader actor found something overdue that waits here for answers to others. */
+static void expire_stopped(struct flusher *self) {
+    for (struct partition *partition = self->attached; partition != NULL;
+         partition = partition->attached_next) {
+        ticket_expire(self, partition);
+    }
+}
+
 /* Batches that wait for the connection are told what is the matter with it. */
 static void tell_trouble(struct flusher *self) {
     for (struct partition *partition = self->attached; partition != NULL;
@@ -189,6 +197,9 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
         stop_hard_recalled(self);
     }
     stop_overdue(self, turn->now_ns);
+    if ((marks & RT_MARK(FLUSHER_MARK_EXPIRE)) != 0) {
+        expire_stopped(self);
+    }
     send_ready(self, turn);
     watch_link(self);
     arm(self, turn->now_ns);

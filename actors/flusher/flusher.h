@@ -5,7 +5,7 @@
  *
  * Takes:  lane `mail`: BATCH and FENCE from the aggregator
  *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END,
- *         RETIRE (the connection leads to a cluster that is not ours any more)
+ *         RETIRE (the connection leads to a cluster that is not ours any more), EXPIRE
  * Sends:  STOP and BACK to leader actors, ANSWERED to the aggregator, hints to metadata
  * Owns:   the link, requests in flight, the tickets lent to it
  *
@@ -33,7 +33,8 @@ enum {
     FLUSHER_MARK_DUE,
     FLUSHER_MARK_PURGE,
     FLUSHER_MARK_END,
-    FLUSHER_MARK_RETIRE
+    FLUSHER_MARK_RETIRE,
+    FLUSHER_MARK_EXPIRE
 };
 
 struct flusher {

@@ -283,18 +283,38 @@ static void stop_for_epoch(struct flusher *self, struct partition *partition) {
     }
 }
 
+/* Its time is over; what was stamped asks for a new epoch, as in leader/settle.c. */
+static void out_of_time(struct partition *partition, struct batch *batch) {
+    bool unsure = batch->standing == BATCH_UNSURE && !RT_MUTANT(out_of_time_is_refused);
+    lent_remove(partition, batch);
+    partition->bump_due = partition->bump_due || batch->stamped;
+    partition->abandoned = partition->abandoned || unsure;
+    batch_decide(batch, unsure ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, SLUICE_DELIVERY_TIMED_OUT,
+                 -1);
+}
+
 void ticket_abandon(struct flusher *self, struct batch *batch) {
     struct partition *partition = batch->partition;
     landed(batch);
     request_forget(self, batch);
-    lent_remove(partition, batch);
-    partition->bump_due = partition->bump_due || batch->stamped;
-    partition->abandoned = true;
-    batch_decide(batch, RT_MUTANT(out_of_time_is_refused) ? SLUICE_NOT_PERSISTED : SLUICE_UNKNOWN,
-                 SLUICE_DELIVERY_TIMED_OUT, -1);
+    batch->standing = BATCH_UNSURE;
+    out_of_time(partition, batch);
     note_lent(self, partition);
     stop_for_epoch(self, partition);
     ticket_settle(self, partition);
+}
+
+void ticket_expire(struct flusher *self, struct partition *partition) {
+    uint64_t limit_ns = (uint64_t)producer_of(self)->config->delivery_timeout_ms * 1000000;
+    struct batch *batch = partition->lent.first;
+    while (partition->stopping && batch != partition->next_unsent) {
+        struct batch *next = batch->next;
+        if (!batch->in_flight && self->now_ns >= batch->opened_ns + limit_ns) {
+            out_of_time(partition, batch);
+        }
+        batch = next;
+    }
+    note_lent(self, partition);
 }
 
 /* Brokers append in order of sequence: a later success proves the earlier ones. Not so in a log

@@ -26,6 +26,8 @@ void ticket_stop_hard(struct flusher *self, struct partition *partition);
 /* The time of a batch in flight is over: it is unknown, and its answer is not waited for. Those
  * behind it are, so that none is ever sent again while an answer to it may come. */
 void ticket_abandon(struct flusher *self, struct batch *batch);
+/* Decides what has failed here and whose time is over while answers to others are waited for. */
+void ticket_expire(struct flusher *self, struct partition *partition);
 /* Nothing of it is in flight any more, perhaps. */
 void ticket_settle(struct flusher *self, struct partition *partition);
 

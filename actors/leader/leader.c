@@ -123,6 +123,8 @@ static void check_timer(struct partition *partition, uint64_t now_ns) {
     bool overdue = oldest_ns != 0 && now_ns >= oldest_ns + limit_ns;
     if (overdue && partition->state == LEADER_LENT) {
         lend_recall(partition);
+    } else if (overdue && partition->state == LEADER_RECALLING) {
+        rt_mark(&partition->broker->flusher.actor, RT_MARK(FLUSHER_MARK_EXPIRE));
     }
     settle_overdue(partition, now_ns);
     oldest_ns = oldest(partition);

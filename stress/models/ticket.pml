@@ -308,18 +308,26 @@ inline stop_for_epoch() {
     fi
 }
 
-/* The time of the oldest batch in flight is over; those behind it are waited for. */
+/* The time of a batch is over that is in flight, or that has failed while others are in flight. The
+ * others are waited for. */
 inline abandon() {
-    x = 0;
-    do
-    :: b[x].flying -> break
-    :: else -> x++
-    od;
-    unsure(x);
-    bump_due = true;
-    abandoned = true;
-    decide(x, UNKNOWN);
-    stop_for_epoch()
+    y = BATCHES;
+    for (x : 0 .. BATCHES - 1) {
+        if
+        :: y == BATCHES && b[x].tried && b[x].outcome == UNDECIDED && (b[x].flying || stopping) ->
+            y = x
+        :: true
+        fi
+    }
+    x = y;
+    if
+    :: x < BATCHES && b[x].flying -> unsure(x)
+    :: else
+    fi;
+    if
+    :: x < BATCHES -> give_up(); stop_for_epoch()
+    :: else
+    fi
 }
 
 /* Was all that is stamped refused, under one leader epoch? Then none was written, and none will be,
@@ -512,7 +520,7 @@ active proctype client() {
     :: atomic { MAY_SEND -> hand_over(); x = 0 }
     :: atomic { lent && nempty(answers) -> receive(); x = 0; y = 0; answer = 0 }
     :: atomic { faults > 0 && in_flight > 0 -> faults--; stop_hard(); x = 0 }
-    :: atomic { faults > 0 && in_flight > 0 -> faults--; abandon(); x = 0 }
+    :: atomic { faults > 0 && in_flight > 0 -> faults--; abandon(); x = 0; y = 0; answer = 0 }
     :: atomic { stopping && in_flight == 0 -> settle(); x = 0; answer = 0 }
     :: atomic { !lent && nempty(answers) ->
             answers?_, _;
