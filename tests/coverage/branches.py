@@ -69,6 +69,11 @@ class Sources:
                 self.lines[name] = opened.read().split("\n")
         return self.lines[name]
 
+    def before(self, name, first, column):
+        """The text before a place, its line and the one above, in one line."""
+        lines = self.of(name)[max(first - 2, 0):first]
+        return re.sub(r"\s+", " ", " ".join(lines[:-1] + [line[:column - 1] for line in lines[-1:]]))
+
     def piece(self, name, first, column, last, end):
         """The text between two places, in one line."""
         lines = self.of(name)[first - 1:last]
@@ -120,14 +125,12 @@ class Function:
 
     def is_missing_default(self, file, branch):
         """A default that is not there has the place of what the switch looks at."""
-        line = self.sources.of(file)[branch[0] - 1]
-        return line[:branch[1] - 1].rstrip().endswith("switch (")
+        return self.sources.before(file, *branch[:2]).endswith("switch (")
 
     def is_mutant(self, file, branch):
         """What only a mutant looks at: the switch stands before it and is false."""
-        before = " ".join(self.sources.of(file)[max(branch[0] - 2, 0):branch[0] - 1] +
-                          [self.sources.of(file)[branch[0] - 1][:branch[1] - 1]])
-        return re.search(r"\bRT_MUTANT\(\w+\) &&\s*$", before) is not None
+        before = self.sources.before(file, *branch[:2])
+        return re.search(r"\bRT_MUTANT\(\w+\) && ?$", before) is not None
 
     def conditions(self):
         """(key, condition) of each that counts and stands in our files."""

@@ -57,13 +57,14 @@ def tests_run(build, seeds):
 
 
 def objects(build):
-    """The programs and libraries of a build directory: each has the map of what it counts."""
-    found = [os.path.join(build, "libsluice.so")]
-    for folder, folders, files in os.walk(build):
-        folders[:] = [name for name in folders if name != "CMakeFiles"]
-        paths = [os.path.join(folder, name) for name in sorted(files) if ".so" not in name]
-        found += [path for path in paths if os.access(path, os.X_OK)]
-    return found
+    """The programs of a build, and the library: each has the map of what it counts. Those of an
+    earlier tree may lie in its directory, too, so the build itself is asked."""
+    told = subprocess.run(["ninja", "-C", build, "-t", "targets", "all"], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    names = [line.split(":")[0] for line in told.stdout.split("\n")
+             if ": C_EXECUTABLE_LINKER" in line]
+    paths = [os.path.join(build, name) for name in ["libsluice.so", *sorted(names)]]
+    return [path for path in paths if os.path.exists(path)]
 
 
 def export(build):
