@@ -72,7 +72,8 @@ class Sources:
     def before(self, name, first, column):
         """The text before a place, its line and the one above, in one line."""
         lines = self.of(name)[max(first - 2, 0):first]
-        return re.sub(r"\s+", " ", " ".join(lines[:-1] + [line[:column - 1] for line in lines[-1:]]))
+        lines[-1:] = [line[:column - 1] for line in lines[-1:]]
+        return re.sub(r"\s+", " ", " ".join(lines))
 
     def piece(self, name, first, column, last, end):
         """The text between two places, in one line."""
