@@ -83,7 +83,10 @@ def first_complaint(printed):
 
 def judge_by_simulator(mutant, simulator, seeds):
     """Seeds from 1 on, until one fails."""
-    status, printed = run([simulator, "--seeds", f"1..{seeds}"], mutant.name)
+    command = [simulator, "--patience", "8", "--seeds", f"1..{seeds}"]
+    if mutant.seen_by != "sim":
+        command += ["--profile", mutant.seen_by.split()[1]]
+    status, printed = run(command, mutant.name)
     failed = re.search(r"seed (\d+) failed", printed)
     mutant.seen = status != 0 and failed is not None
     mutant.after = f"{failed.group(1)} seeds" if failed else f"{seeds} seeds"
@@ -111,7 +114,7 @@ def commands_of_tests(build):
 def judge(mutant, arguments, commands):
     """Tries one mutant and prints its row."""
     begun = time.monotonic()
-    if mutant.seen_by == "sim":
+    if mutant.seen_by.split()[0] == "sim":
         judge_by_simulator(mutant, arguments.simulator, arguments.seeds)
     elif mutant.seen_by in commands:
         judge_by_test(mutant, commands[mutant.seen_by])

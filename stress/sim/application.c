@@ -8,6 +8,7 @@
  */
 #include "stress/sim/trial.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ static void produce_waiting(struct trial_thread *thread, struct ledger_entry *en
     struct client *client = thread->client;
     struct ledger_record made;
     ledger_record_make(&made, entry);
+    entry->waited = true;
     ledger_begin(&client->trial->ledger, entry);
     int64_t timeout_ms = draw_timeout_ms(thread, 200);
     uint64_t began_ns = rt_now(client->trial->world);
@@ -120,6 +122,7 @@ static void produce_sync(struct trial_thread *thread, struct ledger_entry *entry
     struct ledger_record made;
     ledger_record_make(&made, entry);
     entry->sync = true;
+    entry->waited = true;
     ledger_begin(&client->trial->ledger, entry);
     sluice_report report;
     int64_t timeout_ms = draw_timeout_ms(thread, 2000);
@@ -237,12 +240,34 @@ void application_echo(struct client *client) {
     produce_plain(&client->poller, draw_record(&client->poller, topic));
 }
 
+/* What was accepted before the flush began is decided; its reports may still wait to be read. */
+static void check_flushed(struct client *client, uint64_t began) {
+    const struct ledger *ledger = &client->trial->ledger;
+    uint64_t untold = 0;
+    for (uint64_t i = 0; i < ledger->count; i++) {
+        const struct ledger_entry *entry = ledger->entries[i];
+        bool before = entry->accepted && entry->returned <= began;
+        untold += entry->client == client->index && before && entry->reports == 0 && !entry->sync;
+    }
+    sluice_status status;
+    sluice_producer_status(client->producer, &status);
+    if (untold > status.reports_waiting) {
+        verdict_fail(&client->trial->verdict,
+                     "client %u: flush returned, %" PRIu64 " records before it are undecided",
+                     client->index, untold - status.reports_waiting);
+    }
+}
+
 static void flush_a_while(struct trial_thread *thread) {
     struct trial *trial = thread->client->trial;
     int64_t timeout_ms = draw_timeout_ms(thread, 500);
     uint64_t began_ns = rt_now(trial->world);
+    uint64_t began = trial->ledger.ticks;
     sluice_code code = sluice_flush(thread->client->producer, timeout_ms);
     check_wait(trial, "flush", began_ns, timeout_ms);
+    if (code == SLUICE_OK) {
+        check_flushed(thread->client, began);
+    }
     if (code != SLUICE_OK && code != SLUICE_TIMED_OUT) {
         verdict_fail(&trial->verdict, "flush answered %s", sluice_code_name(code));
     }

@@ -56,7 +56,9 @@ static sluice_config *config_make(struct client *client) {
     set_text(client, config, "sluice.callback.thread",
              plan->callback_on_worker ? "worker" : "poll");
     set(client, config, "acks", plan->acks);
-    set(client, config, "max.in.flight.requests.per.connection", plan->in_flight);
+    if (plan->in_flight > 0) {
+        set(client, config, "max.in.flight.requests.per.connection", plan->in_flight);
+    }
     set(client, config, "batch.size", plan->batch_size);
     set(client, config, "buffer.memory", (int64_t)plan->buffer_memory);
     set(client, config, "request.timeout.ms", plan->request_timeout_ms);

@@ -13,7 +13,8 @@ struct arguments {
     bool range_given;
     struct plan_edits edits;
     bool trace, twice, keep_going, verbose, shrink;
-    unsigned seconds; /* then no new seed is begun */
+    unsigned seconds;  /* then no new seed is begun */
+    unsigned patience; /* seconds that one seed may take */
     unsigned jobs;
     enum systematic systematic; /* how many faults there are; seeds are their combinations then */
     uint32_t steps;             /* of the scenario, when nothing fails */

@@ -49,6 +49,7 @@ struct ledger_entry {
     bool own_timestamp;
     int64_t timestamp_ms;     /* its own, or the wall clock when the call began */
     int64_t timestamp_end_ms; /* the wall clock when the call returned */
+    bool waited;              /* the call may have taken a while */
     bool sync;                /* its report went to the call itself */
     bool last_wave;           /* produced after all trouble had ended */
     /* when: the call began before `begun`, had returned before `returned` */

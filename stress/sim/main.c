@@ -16,10 +16,12 @@
 
 static int usage(void) {
     fputs("usage: sluice_sim [--seed N | --seeds A..B] [--jobs N] [--seconds MOST]\n"
+          "                  [--patience SECONDS]\n"
           "                  [--keep-going] [--trace] [--twice] [--verbose] [--shrink]\n"
           "                  [--troubles MOST] [--without N,N,...] [--records MOST]\n"
           "                  [--threads MOST] [--clients MOST]\n"
           "                  [--control doubles|inversions|losses]\n"
+          "                  [--profile unsure|restarts|tight|jam]\n"
           "                  [--systematic singles|pairs|triples]\n",
 
           stderr);
@@ -87,14 +89,16 @@ static bool parse_flag(const char *name, struct arguments *arguments) {
 
 static bool parse_value(const char *name, const char *value, struct arguments *arguments) {
     static const char *const controls[] = {"", "doubles", "inversions", "losses", NULL};
+    static const char *const profiles[] = {"", "unsure", "restarts", "tight", "jam", NULL};
     static const char *const systematics[] = {"", "singles", "pairs", "triples", NULL};
     struct plan_edits *edits = &arguments->edits;
     const struct {
         const char *name;
         unsigned *number;
-    } numbers[] = {{"--seconds", &arguments->seconds},   {"--jobs", &arguments->jobs},
-                   {"--troubles", &edits->troubles_max}, {"--records", &edits->records_max},
-                   {"--threads", &edits->threads_max},   {"--clients", &edits->clients_max}};
+    } numbers[] = {{"--seconds", &arguments->seconds}, {"--patience", &arguments->patience},
+                   {"--jobs", &arguments->jobs},       {"--troubles", &edits->troubles_max},
+                   {"--records", &edits->records_max}, {"--threads", &edits->threads_max},
+                   {"--clients", &edits->clients_max}};
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             return parse_number(value, numbers[i].number);
@@ -106,6 +110,10 @@ static bool parse_value(const char *name, const char *value, struct arguments *a
     }
     if (strcmp(name, "--without") == 0) {
         return parse_list(value, edits->without, PLAN_TROUBLES_MAX);
+    }
+    if (strcmp(name, "--profile") == 0 && parse_word(value, profiles, &word)) {
+        edits->profile = (enum plan_profile)word;
+        return true;
     }
     if (strcmp(name, "--control") == 0 && parse_word(value, controls, &word)) {
         edits->control = (enum plan_control)word;
@@ -124,6 +132,7 @@ static bool parse(int count, char **values, struct arguments *arguments) {
                                     .last = 100,
                                     .edits = plan_edits_none(),
                                     .seconds = UINT32_MAX,
+                                    .patience = 60,
                                     .jobs = 1};
     for (int i = 1; i < count; i++) {
         if (parse_flag(values[i], arguments)) {

@@ -71,7 +71,7 @@ static void totals_add(struct totals *totals, const struct trial_result *result)
 
 static bool run_once(const struct plan *plan, const struct arguments *arguments,
                      struct totals *totals, struct trial_result *result) {
-    alarm(SEED_SECONDS_MAX);
+    alarm(arguments->patience);
     bool passed = trial_run(plan, arguments->trace ? stdout : NULL, result, &totals->coverage);
     alarm(0);
     totals_add(totals, result);
@@ -112,7 +112,7 @@ bool one_run(uint64_t seed, const struct arguments *arguments, struct totals *to
     if (arguments->systematic != SYSTEMATIC_NOT) {
         systematic_plan(&plan, seed, arguments);
     } else {
-        plan_draw(&plan, seed);
+        plan_draw(&plan, seed, arguments->edits.profile);
         plan_edit(&plan, &arguments->edits);
     }
     replay_prepare(seed, arguments);
@@ -154,7 +154,7 @@ bool one_fails(uint64_t seed, const struct plan_edits *edits) {
             _exit(2);
         }
         catch_signals(SIG_DFL);
-        plan_draw(&plan, seed);
+        plan_draw(&plan, seed, edits->profile);
         plan_edit(&plan, edits);
         alarm(SEED_SECONDS_MAX);
         _exit(!trial_run(&plan, NULL, &result, &coverage));

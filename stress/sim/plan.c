@@ -25,7 +25,7 @@ bool plan_allows_losses(const struct plan *plan, const struct plan_client *clien
 }
 
 bool plan_promises_order(const struct plan *plan, const struct plan_client *client) {
-    return plan->strong || client->idempotent || (client->in_flight == 1 && client->acks != 0);
+    return plan->strong || client->idempotent || (client->in_flight <= 1 && client->acks != 0);
 }
 
 /* ---- edits ----------------------------------------------------------------------------------- */
@@ -82,6 +82,7 @@ void plan_edit(struct plan *plan, const struct plan_edits *edits) {
 
 void plan_edits_print(const struct plan_edits *edits, FILE *out) {
     static const char *const controls[] = {"", "doubles", "inversions", "losses"};
+    static const char *const profiles[] = {"", "unsure", "restarts", "tight", "jam"};
     const char *separator = " --without ";
     for (unsigned i = 0; i < PLAN_TROUBLES_MAX; i++) {
         if (edits->without[i]) {
@@ -100,6 +101,9 @@ void plan_edits_print(const struct plan_edits *edits, FILE *out) {
     }
     if (edits->clients_max != UINT32_MAX) {
         fprintf(out, " --clients %u", edits->clients_max);
+    }
+    if (edits->profile != PROFILE_ANY) {
+        fprintf(out, " --profile %s", profiles[edits->profile]);
     }
     if (edits->control != CONTROL_NONE) {
         fprintf(out, " --control %s", controls[edits->control]);

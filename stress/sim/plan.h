@@ -74,7 +74,7 @@ struct plan_client {
     /* producer */
     int acks;
     bool idempotent;
-    unsigned in_flight;
+    unsigned in_flight; /* 0: not given */
     uint32_t linger_us;
     uint32_t batch_size;
     uint64_t buffer_memory;
@@ -138,6 +138,15 @@ struct plan {
     bool strong; /* judged as if every producer promised all there is */
 };
 
+/* What a plan is about. A share of the seeds has each; a run may be narrowed down to one. */
+enum plan_profile {
+    PROFILE_ANY,      /* drawn; and plans about nothing in particular */
+    PROFILE_UNSURE,   /* many small batches in flight when answers are lost */
+    PROFILE_RESTARTS, /* the same, and brokers that know the last batch only */
+    PROFILE_TIGHT,    /* room for a few batches, and threads that wait for it */
+    PROFILE_JAM       /* large requests in sockets that take no more */
+};
+
 /* What is done to a plan after it was drawn: by hand, or by the shrinker. */
 struct plan_edits {
     bool without[PLAN_TROUBLES_MAX];
@@ -145,10 +154,11 @@ struct plan_edits {
     unsigned records_max;
     unsigned threads_max;
     unsigned clients_max;
+    enum plan_profile profile; /* before it is drawn */
     enum plan_control { CONTROL_NONE, CONTROL_DOUBLES, CONTROL_INVERSIONS, CONTROL_LOSSES } control;
 };
 
-void plan_draw(struct plan *plan, uint64_t seed);
+void plan_draw(struct plan *plan, uint64_t seed, enum plan_profile profile);
 struct plan_edits plan_edits_none(void);
 void plan_edit(struct plan *plan, const struct plan_edits *edits);
 /* Options of the command that edit a plan so. */

@@ -75,6 +75,9 @@ static void draw_producer(struct plan_client *client, struct sim_random *random)
     client->acks = percent(random, 80) ? -1 : (int)below(random, 2);
     client->idempotent = client->acks == -1 && percent(random, 85);
     client->in_flight = percent(random, 50) ? 5 : (unsigned)between(random, 1, 5);
+    if (!client->idempotent && percent(random, 40)) {
+        client->in_flight = 0; /* not given: order is promised */
+    }
     client->linger_us = percent(random, 30) ? 0 : (uint32_t)magnitude(random, 100, 50000);
     client->batch_size = percent(random, 10) ? 0 : (uint32_t)magnitude(random, 100, 256 * KIB);
     client->buffer_memory =
@@ -139,6 +142,23 @@ static void draw_troubles(struct plan *plan, struct sim_random *random) {
     }
 }
 
+/* Large requests wait in sockets that take no more while their batches are given up. */
+static void draw_jam(struct plan *plan, struct sim_random *random) {
+    struct plan_client *client = &plan->clients[0];
+    plan->world.socket_buffer_bytes = 8 * KIB;
+    plan->troubles = UINT32_C(1) << TROUBLE_STALL | UINT32_C(1) << TROUBLE_BROKER_STALLS;
+    plan->event_count = (unsigned)between(random, 2, 12);
+    client->batch_size = (uint32_t)between(random, 2 * KIB, 16 * KIB);
+    client->value_size_max = (uint32_t)between(random, 500, 4 * KIB);
+    client->buffer_memory = magnitude(random, 64 * KIB, 1024 * KIB);
+    client->records = (unsigned)between(random, 50, 300);
+    client->request_timeout_ms = (uint32_t)between(random, 500, 3000);
+    client->delivery_timeout_ms =
+        client->request_timeout_ms + client->linger_us / 1000 + (uint32_t)between(random, 50, 600);
+    client->purges = percent(random, 50);
+    draw_pace(plan, client, random);
+}
+
 /* Many small batches in flight when answers are lost: what is unsure, and all that follows. */
 static void draw_unsure_client(struct plan_client *client, struct sim_random *random) {
     client->acks = -1;
@@ -154,6 +174,16 @@ static void draw_unsure_client(struct plan_client *client, struct sim_random *ra
     client->records = (unsigned)between(random, 40, 400);
     client->value_size_max = (uint32_t)between(random, 8, 300);
     client->burst_max = 8;
+}
+
+/* Room for a few batches, and threads that wait for it. */
+static void draw_tight(struct plan_client *client, struct sim_random *random) {
+    client->buffer_memory = between(random, 16 * KIB, 24 * KIB);
+    client->batch_size = (uint32_t)between(random, 100, 8 * KIB);
+    client->value_size_max = (uint32_t)between(random, 100, 4 * KIB);
+    client->records = (unsigned)between(random, 20, 150);
+    client->burst_max = (unsigned)between(random, 4, 64);
+    client->waits = true;
 }
 
 static void draw_unsure(struct plan *plan, struct sim_random *random) {
@@ -179,6 +209,30 @@ static void draw_unsure(struct plan *plan, struct sim_random *random) {
     }
 }
 
+/* Unsure batches meet brokers that were restarted and know the last one only; while that is cleared
+ * up some run out of time, or are refused for good. */
+static void draw_restarts(struct plan *plan, struct sim_random *random) {
+    plan->keep = percent(random, 80) ? SLUICE_BROKER_KEEP_LAST : SLUICE_BROKER_KEEP_NONE;
+    plan->brokers.broker_count = (uint32_t)between(random, 1, 2);
+    static const enum plan_trouble refusing[] = {TROUBLE_LIMIT, TROUBLE_KEYS, TROUBLE_REFUSALS,
+                                                 TROUBLE_CUT_ANSWERS};
+    plan->troubles = UINT32_C(1) << TROUBLE_KILL | UINT32_C(1) << TROUBLE_CUT_ANSWERS |
+                     UINT32_C(1) << refusing[below(random, 4)];
+    plan->event_count = (unsigned)between(random, 6, 40);
+    plan->active_ns = between(random, 1000 * MS, 6000 * MS);
+    plan->world.delay_min_ns = between(random, 5 * MS, 60 * MS);
+    plan->world.delay_max_ns = plan->world.delay_min_ns + below(random, 20 * MS);
+    for (unsigned i = 0; i < plan->client_count; i++) {
+        struct plan_client *client = &plan->clients[i];
+        client->request_timeout_ms = (uint32_t)between(random, 400, 1000);
+        client->delivery_timeout_ms =
+            client->request_timeout_ms + 1 + (uint32_t)between(random, 300, 4000);
+        client->retry_backoff_ms = (uint32_t)between(random, 1, 50);
+        client->retry_backoff_max_ms = (uint32_t)between(random, 50, 1000);
+        client->think_ns = plan->active_ns * client->threads * 3 / client->records;
+    }
+}
+
 static void draw_events(struct plan *plan, struct sim_random *random) {
     for (unsigned i = 0; i < plan->event_count; i++) {
         struct plan_event *event = &plan->events[i];
@@ -195,7 +249,37 @@ static void draw_events(struct plan *plan, struct sim_random *random) {
     plan->audits = percent(random, 30) ? 1 + (unsigned)below(random, 3) : 0;
 }
 
-void plan_draw(struct plan *plan, uint64_t seed) {
+static enum plan_profile draw_profile(struct sim_random *random) {
+    uint64_t share = below(random, 1000);
+    return share < 140   ? PROFILE_UNSURE
+           : share < 200 ? PROFILE_RESTARTS
+           : share < 260 ? PROFILE_TIGHT
+           : share < 300 ? PROFILE_JAM
+                         : PROFILE_ANY;
+}
+
+static void draw_by_profile(struct plan *plan, enum plan_profile profile,
+                            struct sim_random *random) {
+    switch (profile) {
+    case PROFILE_ANY:
+        break;
+    case PROFILE_UNSURE:
+        draw_unsure(plan, random);
+        break;
+    case PROFILE_RESTARTS:
+        draw_unsure(plan, random);
+        draw_restarts(plan, random);
+        break;
+    case PROFILE_TIGHT:
+        draw_tight(&plan->clients[0], random);
+        break;
+    case PROFILE_JAM:
+        draw_jam(plan, random);
+        break;
+    }
+}
+
+void plan_draw(struct plan *plan, uint64_t seed, enum plan_profile profile) {
     struct sim_random random;
     sim_random_seed(&random, seed, STREAM_PLAN);
     memset(plan, 0, sizeof(*plan));
@@ -210,9 +294,8 @@ void plan_draw(struct plan *plan, uint64_t seed) {
         draw_application(&plan->clients[i], &random);
         draw_pace(plan, &plan->clients[i], &random);
     }
-    if (percent(&random, 20)) {
-        draw_unsure(plan, &random);
-    }
+    enum plan_profile drawn = draw_profile(&random);
+    draw_by_profile(plan, profile != PROFILE_ANY ? profile : drawn, &random);
     draw_events(plan, &random);
     plan->brokers.limits = plan->limits;
 }

@@ -63,7 +63,7 @@ static bool shrink_limit(struct shrinker *shrinker, unsigned *limit, unsigned no
 
 static bool shrink_limits(struct shrinker *shrinker) {
     static struct plan plan;
-    plan_draw(&plan, shrinker->seed);
+    plan_draw(&plan, shrinker->seed, shrinker->edits.profile);
     plan_edit(&plan, &shrinker->edits);
     unsigned records = 1, threads = 1;
     for (unsigned i = 0; i < plan.client_count; i++) {
@@ -78,7 +78,7 @@ static bool shrink_limits(struct shrinker *shrinker) {
 int shrink_run(const struct arguments *arguments) {
     static struct plan plan;
     struct shrinker shrinker = {.seed = arguments->first, .edits = arguments->edits};
-    plan_draw(&plan, shrinker.seed);
+    plan_draw(&plan, shrinker.seed, shrinker.edits.profile);
     plan_edit(&plan, &shrinker.edits);
     shrinker.trouble_count = plan.event_count;
     if (!try(&shrinker, &arguments->edits)) {
@@ -92,7 +92,7 @@ int shrink_run(const struct arguments *arguments) {
     }
     struct arguments found = *arguments;
     found.edits = shrinker.edits;
-    plan_draw(&plan, shrinker.seed);
+    plan_draw(&plan, shrinker.seed, shrinker.edits.profile);
     plan_edit(&plan, &shrinker.edits);
     plan_print(&plan, stdout);
     printf("after %u runs: ", shrinker.runs);

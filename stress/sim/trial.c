@@ -171,9 +171,19 @@ static void finish(struct trial *trial) {
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* The network loses bytes and changes none: what a broker cannot read was sent so. */
+static void check_sent(struct trial *trial, const sluice_broker_counters *counters) {
+    if (counters->requests_bad != 0 || counters->batches_damaged != 0) {
+        verdict_fail(&trial->verdict,
+                     "brokers met %" PRIu64 " unreadable requests and %" PRIu64 " damaged batches",
+                     counters->requests_bad, counters->batches_damaged);
+    }
+}
+
 static void result_fill(struct trial *trial, struct trial_result *result) {
     sluice_broker_counters counters;
     broker_cluster_count_all(trial->cluster, SLUICE_BROKER_ANY, &counters);
+    check_sent(trial, &counters);
     *result = (struct trial_result){
         .trace_hash = rt_sim_trace_hash(trial->world),
         .events = rt_sim_events(trial->world),
