@@ -101,9 +101,8 @@ struct batch *batch_create_piece(const struct batch *whole, uint32_t first_recor
     piece->last_error = whole->last_error;
     piece->flush_epoch = whole->flush_epoch;
     /* the whole is still counted there, so the epoch cannot be over */
-    if (!RT_MUTANT(pieces_not_flushed)) {
-        producer_epoch_join(producer_of(whole), whole->flush_epoch);
-    }
+    RT_UNLESS_MUTANT(pieces_not_flushed,
+                     producer_epoch_join(producer_of(whole), whole->flush_epoch));
     return piece;
 }
 

@@ -22,9 +22,6 @@ static struct request_entry *find(struct request *request,
     for (uint32_t n = 0; n < request->count; n++) {
         struct request_entry *entry = &request->entries[(*next + n) % request->count];
         const struct kafka_produce_topic *topic = &request->topics[entry->group];
-        if (entry->open && RT_MUTANT(answers_by_place)) {
-            return entry;
-        }
         if (!entry->open || entry->batch->partition->index != answer->index) {
             continue;
         }
@@ -32,7 +29,7 @@ static struct request_entry *find(struct request *request,
             by_id ? memcmp(topic->id.bytes, answer->topic_id.bytes, 16) == 0
                   : topic->name.size == answer->topic_name.size &&
                         memcmp(topic->name.data, answer->topic_name.data, topic->name.size) == 0;
-        if (same) {
+        if (same || RT_MUTANT(answers_by_number)) {
             *next = (*next + n + 1) % request->count;
             return entry;
         }

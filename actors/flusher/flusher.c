@@ -137,9 +137,7 @@ static void tell_trouble(struct flusher *self) {
 static void watch_link(struct flusher *self) {
     if (self->link.state == LINK_BACKOFF && self->link.attempt != self->seen_attempt) {
         tell_trouble(self);
-        if (!RT_MUTANT(broken_link_asks_nothing)) {
-            metadata_refresh(&producer_of(self)->metadata);
-        }
+        RT_UNLESS_MUTANT(broken_link_asks_nothing, metadata_refresh(&producer_of(self)->metadata));
     }
     self->seen_attempt = self->link.attempt;
 }

@@ -55,9 +55,7 @@ void request_finish(struct flusher *self, struct request *request) {
     self->in_flight--;
     for (uint32_t i = 0; i < request->count; i++) {
         RT_ASSERT(!request->entries[i].open);
-        if (!RT_MUTANT(bytes_not_pinned)) {
-            batch_unpin(request->entries[i].batch);
-        }
+        RT_UNLESS_MUTANT(bytes_not_pinned, batch_unpin(request->entries[i].batch));
     }
     request_give(self, request);
 }
@@ -144,9 +142,7 @@ static bool add(struct flusher *self, struct request *request, struct partition 
         return false;
     }
     struct batch *batch = ticket_hand_over(self, partition);
-    if (!RT_MUTANT(bytes_not_pinned)) {
-        batch_pin(batch);
-    }
+    RT_UNLESS_MUTANT(bytes_not_pinned, batch_pin(batch));
     if (batch->first_sent_ns == 0) {
         batch->first_sent_ns = now_ns;
     }

@@ -201,12 +201,9 @@ static void ready_remove(struct flusher *self, struct partition *partition) {
 
 void ticket_settle(struct flusher *self, struct partition *partition) {
     if (!partition->stopping) {
-        if (!RT_MUTANT(answer_opens_nothing)) {
-            ticket_make_ready(self, partition);
-        }
-    } else if (RT_MUTANT(global_drain) && self->in_flight > 1) {
-        return;
-    } else if ((partition->fenced || RT_MUTANT(back_without_fence)) &&
+        RT_UNLESS_MUTANT(answer_opens_nothing, ticket_make_ready(self, partition));
+    } else if (!(RT_MUTANT(global_drain) && self->in_flight > 1) &&
+               (partition->fenced || RT_MUTANT(back_without_fence)) &&
                (partition->in_flight == 0 || RT_MUTANT(back_before_answers))) {
         go_back(self, partition);
     }
@@ -441,7 +438,8 @@ void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error)
         (RT_MUTANT(time_out_is_refusal) && error == SLUICE_BROKER_REQUEST_TIMED_OUT)) {
         attempt = SLUICE_ATTEMPT_NOT;
     }
-    if (attempt == SLUICE_ATTEMPT_WRITTEN) {
+    if (attempt == SLUICE_ATTEMPT_WRITTEN ||
+        (RT_MUTANT(unsure_is_persisted) && attempt == SLUICE_ATTEMPT_UNSURE)) {
         ticket_succeeded(self, batch, -1, -1);
         return;
     }

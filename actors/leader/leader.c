@@ -25,7 +25,8 @@ static void arm_at(struct partition *partition, uint64_t due_ns) {
 static void arm_by(struct partition *partition, uint64_t opened_ns) {
     const struct sluice_config *config = producer_of(partition)->config;
     uint64_t due_ns = opened_ns + (uint64_t)config->delivery_timeout_ms * 1000000;
-    if (partition->timer_due_ns == 0 || due_ns < partition->timer_due_ns) {
+    if (partition->timer_due_ns == 0 ||
+        (due_ns < partition->timer_due_ns && !RT_MUTANT(younger_one_is_watched))) {
         arm_at(partition, due_ns);
     }
 }
@@ -123,7 +124,7 @@ static void check_timer(struct partition *partition, uint64_t now_ns) {
     bool overdue = oldest_ns != 0 && now_ns >= oldest_ns + limit_ns;
     if (overdue && partition->state == LEADER_LENT) {
         lend_recall(partition);
-    } else if (overdue && partition->state == LEADER_RECALLING) {
+    } else if (overdue && partition->state == LEADER_RECALLING && !RT_MUTANT(waits_for_others)) {
         rt_mark(&partition->broker->flusher.actor, RT_MARK(FLUSHER_MARK_EXPIRE));
     }
     settle_overdue(partition, now_ns);

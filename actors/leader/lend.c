@@ -48,9 +48,7 @@ static void begin_epoch(struct partition *partition, int64_t producer_id, int16_
     partition->unfenced = higher && (partition->unfenced || partition->abandoned);
     partition->producer_id = producer_id;
     partition->producer_epoch = epoch;
-    if (!RT_MUTANT(bump_keeps_sequence)) {
-        partition->next_sequence = 0;
-    }
+    RT_UNLESS_MUTANT(bump_keeps_sequence, partition->next_sequence = 0);
     partition->bump_due = false;
     partition->abandoned = false;
     partition->id_lost = false;
@@ -151,15 +149,11 @@ static void lend_to(struct partition *partition, const struct snapshot_topic *en
     partition->leader_epoch = place->leader_epoch;
     partition->hinted_epoch = -1;
     memcpy(partition->topic_id, entry->id, sizeof partition->topic_id);
-    if (!RT_MUTANT(proof_outlives_leader)) {
-        partition->proven = false;
-    }
+    RT_UNLESS_MUTANT(proof_outlives_leader, partition->proven = false);
     partition->state = LEADER_LENT;
     struct batch *batch;
     while ((batch = batch_list_pop(&partition->pending)) != NULL) {
-        if (RT_MUTANT(unsure_stays_behind) && batch->standing == BATCH_UNSURE) {
-            batch->standing = BATCH_UNTRIED;
-        }
+        RT_IF_MUTANT(unsure_stays_behind, batch->standing = BATCH_UNTRIED);
         post(partition, &batch->mail);
     }
     rt_notify(&partition->broker->aggregator.actor);
@@ -208,13 +202,8 @@ void lend(struct partition *partition, uint64_t now_ns) {
         lend_to(partition, entry, place);
         return;
     }
-    if (RT_MUTANT(no_leader_is_final)) {
-        settle_refuse(partition, SLUICE_NO_LEADER);
-        return;
-    }
-    if (RT_MUTANT(sequence_lost_with_leader)) {
-        partition->next_sequence = 0;
-    }
+    RT_IF_MUTANT(no_leader_is_final, settle_overdue(partition, RT_FOREVER));
+    RT_IF_MUTANT(sequence_lost_with_leader, partition->next_sequence = 0);
     partition->state = LEADER_NO_LEADER;
     metadata_wait(&producer->metadata, partition);
     metadata_refresh(&producer->metadata);

@@ -36,10 +36,6 @@ static void give_up(struct partition *partition, struct batch *batch, sluice_cod
     }
     bool unsure = batch->standing == BATCH_UNSURE;
     partition->abandoned = partition->abandoned || unsure;
-    if (unsure && RT_MUTANT(unsure_is_persisted)) {
-        batch_decide(batch, SLUICE_PERSISTED, SLUICE_OK, -1);
-        return;
-    }
     bool unknown = unsure && !RT_MUTANT(unsure_is_not_persisted);
     batch_decide(batch, unknown ? SLUICE_UNKNOWN : SLUICE_NOT_PERSISTED, error, -1);
 }

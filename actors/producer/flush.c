@@ -119,10 +119,7 @@ static bool flush_epochs(struct producer *producer, uint64_t deadline_ns) {
         return false;
     }
     uint32_t target = atomic_load_explicit(&producer->flush_target, memory_order_seq_cst);
-    if (RT_MUTANT(flush_at_queueing)) {
-        return true;
-    }
-    return wait_for(producer, is_done, target, deadline_ns);
+    return RT_MUTANT(flush_at_queueing) || wait_for(producer, is_done, target, deadline_ns);
 }
 
 bool flush_wait(struct producer *producer, uint64_t deadline_ns) {

@@ -36,9 +36,7 @@ void news_tell(struct producer *producer) {
 void room_give(struct producer *producer, int64_t bytes) {
     rt_budget_give(&producer->budget, bytes);
     share_review(producer);
-    if (!RT_MUTANT(room_wakes_nobody)) {
-        news_tell(producer);
-    }
+    RT_UNLESS_MUTANT(room_wakes_nobody, news_tell(producer));
 }
 
 /* -- one record -- */

@@ -32,6 +32,8 @@
 
 #include <sluice/sluice.h>
 
+#include "runtime/mutant.h"
+
 struct broker;
 struct producer;
 struct topic;
@@ -70,7 +72,7 @@ struct share_map {
 
 static inline bool share_is_full(const struct shares *shares, uint16_t group) {
     uint64_t word = atomic_load_explicit(&shares->full[group / 64], memory_order_relaxed);
-    return (word >> (group % 64) & 1) != 0;
+    return (word >> (group % 64) & 1) != 0 && !RT_MUTANT(shares_ignored);
 }
 
 static inline bool share_any_full(const struct shares *shares) {

@@ -18,8 +18,10 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PRODUCT = ("runtime", "protocol", "actors", "broker")
+SWITCH = re.compile(r"\bRT_(?:IF_|UNLESS_)?MUTANT\((\w+)")
 SEEDS = 10000
 SECONDS_MAX = 600
+TEST_SECONDS_MAX = 60  # a mutant may make a test run for ever: that is seen, too
 
 
 class Mutant:
@@ -39,15 +41,15 @@ class Mutant:
                 f"{self.seconds:6.1f} s  {self.breaks}: {self.said}")
 
 
-def run(command, mutant):
+def run(command, mutant, seconds=SECONDS_MAX):
     """(exit status, what was printed) of a program with a mutant on; an endless one is ended."""
     environment = dict(os.environ, SLUICE_MUTANT=mutant)
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", timeout=SECONDS_MAX, check=False)
+                              errors="replace", timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        return 1, f"it did not end within {SECONDS_MAX} s"
+        return 1, f"it did not end within {seconds} s"
     return done.returncode, done.stdout
 
 
@@ -65,7 +67,7 @@ def names_in_source():
             for name in names:
                 if name.endswith((".c", ".h")):
                     with open(os.path.join(path, name), encoding="utf-8") as source:
-                        found |= set(re.findall(r"RT_MUTANT\((\w+)\)", source.read()))
+                        found |= set(SWITCH.findall(source.read()))
     return found - {"name"}
 
 
@@ -99,7 +101,7 @@ def judge_by_test(mutant, command):
     if status != 0:
         mutant.said = "fails without it, too: " + first_complaint(printed)
         return
-    status, printed = run(command, mutant.name)
+    status, printed = run(command, mutant.name, TEST_SECONDS_MAX)
     mutant.seen = status != 0
     mutant.said = first_complaint(printed) if mutant.seen else ""
 

@@ -7,8 +7,8 @@
 
 #include "stress/sim/ledger_internal.h"
 
-/* What delivery.timeout.ms may be late, in virtual time. */
-enum { DECIDED_LATE_MS_MAX = 100, MS = 1000000 };
+/* What delivery.timeout.ms may be late, in virtual time; a report's times are rounded. */
+enum { DECIDED_LATE_MS_MAX = 100, ROUNDED_MS_MAX = 2, MS = 1000000 };
 
 void ledger_init(struct ledger *ledger, const struct plan *plan, struct verdict *verdict) {
     *ledger = (struct ledger){.plan = plan, .verdict = verdict};
@@ -89,6 +89,11 @@ static void check_time(struct ledger *ledger, const struct ledger_entry *entry) 
     uint64_t allowed_ms = (uint64_t)client->delivery_timeout_ms + DECIDED_LATE_MS_MAX;
     if (age_ms > allowed_ms) {
         verdict_fail(ledger->verdict, "record %" PRIu64 ": decided after %" PRIu64 " of %u ms",
+                     entry->id, age_ms, client->delivery_timeout_ms);
+    }
+    if (entry->report.error == SLUICE_DELIVERY_TIMED_OUT &&
+        age_ms + ROUNDED_MS_MAX < client->delivery_timeout_ms) {
+        verdict_fail(ledger->verdict, "record %" PRIu64 ": out of time after %" PRIu64 " of %u ms",
                      entry->id, age_ms, client->delivery_timeout_ms);
     }
     uint64_t seen_ms = entry->returned == 0 ? 0 : (entry->reported_ns - entry->accepted_ns) / MS;

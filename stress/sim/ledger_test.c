@@ -37,7 +37,7 @@ static void report(struct book *book, int i, sluice_outcome outcome) {
     sluice_report report = {.opaque = book->entries[i],
                             .outcome = outcome,
                             .error =
-                                outcome == SLUICE_PERSISTED ? SLUICE_OK : SLUICE_DELIVERY_TIMED_OUT,
+                                outcome == SLUICE_PERSISTED ? SLUICE_OK : SLUICE_RETRIES_EXHAUSTED,
                             .offset = outcome == SLUICE_PERSISTED ? i : -1,
                             .attempts = 1};
     ledger_report(&book->ledger, &report, 0, 0);
@@ -162,6 +162,23 @@ Test(sim_ledger, finds_a_record_that_was_never_reported) {
         report(&book, i, SLUICE_UNKNOWN);
     }
     cr_assert_eq(book_close(&book, "never reported"), 2);
+}
+
+Test(sim_ledger, finds_a_record_that_was_out_of_time_too_early) {
+    struct book book;
+    book_open(&book);
+    for (int i = 1; i < RECORDS; i++) {
+        report(&book, i, SLUICE_PERSISTED);
+    }
+    sluice_report early = {.opaque = book.entries[0],
+                           .outcome = SLUICE_UNKNOWN,
+                           .error = SLUICE_DELIVERY_TIMED_OUT,
+                           .offset = -1,
+                           .attempts = 1,
+                           .waited_ms = 1};
+    ledger_report(&book.ledger, &early, 0, 0);
+    read_in_order(&book, in_order, RECORDS);
+    cr_assert_eq(book_close(&book, "out of time after 1"), 1);
 }
 
 Test(sim_ledger, finds_a_record_that_was_reported_twice) {

@@ -163,6 +163,22 @@ static void short_for(struct rig *rig, uint64_t ms) {
     rt_sim_fail_memory(rig->world, 0);
 }
 
+/* Records that lie in the lane when the topic actor finds no memory to hand them on. */
+Test(memory, is_short_when_a_flush_begins) {
+    for (uint64_t nth = 1; nth <= 12; nth++) {
+        struct rig_setup setup = setup_of(PLAIN);
+        struct rig *rig = rig_start(&setup);
+        rig_run(rig, 1000);
+        rig_produce_some(rig, 0, 3);
+        rt_sim_fail_memory(rig->world, nth);
+        rig_flush(rig);
+        rt_sim_fail_memory(rig->world, 0);
+        rig_poll(rig);
+        cr_assert_eq(rig->reported, rig->count, "acquisition %d", (int)nth);
+        rig_end(rig);
+    }
+}
+
 Test(memory, may_be_short_for_a_while_at_any_time) {
     for (uint64_t seed = 1; seed <= 40; seed++) {
         struct rig_setup setup = setup_of(seed % 2 == 0 ? PACKED : PLAIN);
