@@ -135,8 +135,10 @@ static size_t answer_write(uint8_t *room, int16_t version, struct fuzz_input *in
                                            .topic_count = fuzz_byte(input) % 5,
                                            .controller_id = -1};
     for (uint32_t i = 0; i < answer.broker_count; i++) {
-        brokers[i] = (struct kafka_metadata_broker){
-            .node_id = small(input), .host = host_read(input), .port = 9092 + small(input)};
+        brokers[i] =
+            (struct kafka_metadata_broker){.node_id = small(input),
+                                           .host = host_read(input),
+                                           .port = (int32_t)(9092u + (uint32_t)small(input))};
     }
     size_t frame_at = kafka_metadata_response_begin(&writer, version, 1, &answer);
     for (uint32_t i = 0; i < answer.topic_count; i++) {
