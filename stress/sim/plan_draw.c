@@ -212,7 +212,7 @@ static void draw_unsure(struct plan *plan, struct sim_random *random) {
 /* Unsure batches meet brokers that were restarted and know the last one only; while that is cleared
  * up some run out of time, or are refused for good. */
 static void draw_restarts(struct plan *plan, struct sim_random *random) {
-    plan->keep = percent(random, 80) ? SLUICE_BROKER_KEEP_LAST : SLUICE_BROKER_KEEP_NONE;
+    plan->keep = percent(random, 65) ? SLUICE_BROKER_KEEP_LAST : SLUICE_BROKER_KEEP_NONE;
     plan->brokers.broker_count = (uint32_t)between(random, 1, 2);
     static const enum plan_trouble refusing[] = {TROUBLE_LIMIT, TROUBLE_KEYS, TROUBLE_REFUSALS,
                                                  TROUBLE_CUT_ANSWERS};
