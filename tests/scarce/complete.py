@@ -7,9 +7,10 @@ import sys
 
 NOT_REFUSED = {
     'works on memory alone': """
-        memchr memcmp memcpy memmem memmove memset strchr strcmp strcpy strerror strlen strncmp
-        strncpy strrchr strtoll strpbrk strcspn strspn qsort snprintf inet_pton getopt_long
-        sigemptyset sigfillset abort free freeaddrinfo optarg opterr optind optopt""",
+        bcmp memchr memcmp memcpy memmem memmove memrchr memset stpcpy strchr strcmp strcpy
+        strerror strlen strncmp strnlen strncpy strrchr strtoll strpbrk strcspn strspn
+        qsort snprintf inet_pton getopt_long sigemptyset sigfillset abort free freeaddrinfo
+        optarg opterr optind optopt""",
     'is the compiler\'s or the C library\'s own': """
         _GLOBAL_OFFSET_TABLE_ __errno_location __popcountdi2 __sched_cpucount __tls_get_addr
         __stack_chk_fail __assert_fail __isoc99_sscanf""",
