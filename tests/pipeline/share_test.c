@@ -189,6 +189,26 @@ Test(share, keyed_records_are_refused_by_the_partition_of_their_key) {
     expect_recovery(rig);
 }
 
+Test(share, keys_that_are_ignored_let_records_choose_another_partition) {
+    const char *settings[24] = {"partitioner.ignore.keys", "true"};
+    memcpy(settings + 2, small, sizeof small);
+    struct rig *rig =
+        rig_start(&(struct rig_setup){.seed = 1, .partitions = PARTITIONS, .settings = settings});
+    rig->value_size = VALUE_BYTES;
+    cr_assert_eq(sluice_topic_partition_count(rig->topic, 1000, NULL), PARTITIONS);
+    for (int32_t i = 0; i < PARTITIONS; i++) {
+        cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", i, i + 1), SLUICE_OK);
+        rig_produce(rig, i);
+    }
+    rig_flush(rig);
+    cr_assert_eq(broker_cluster_stall(rig->cluster, 2, true), SLUICE_OK);
+    (void)offer(rig, 500);
+    cr_assert(sluice_topic_partition_is_full(rig->topic, 1));
+    cr_expect_eq(produce_keyed(rig, 1, 0), SLUICE_OK);
+    cr_assert_eq(broker_cluster_stall(rig->cluster, 2, false), SLUICE_OK);
+    expect_recovery(rig);
+}
+
 static void unstall(void *context) {
     struct rig *rig = context;
     (void)broker_cluster_stall(rig->cluster, 2, false);

@@ -290,6 +290,28 @@ Test(topics, no_more_than_ten_lines_and_events_of_a_kind_are_told_in_a_second) {
     rig_end(rig);
 }
 
+/* This one takes connections, and cuts each that asks for something. */
+Test(topics, no_more_than_ten_events_are_told_of_connections_that_come_and_go) {
+    memset(events_seen, 0, sizeof events_seen);
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 1,
+                            .brokers = {.broker_count = 1},
+                            .settings = (const char *[]){"reconnect.backoff.ms", "5",
+                                                         "reconnect.backoff.max.ms", "5", NULL},
+                            .events = see_event});
+    enum { METADATA = 3, SECONDS = 5 };
+    uint64_t cut = rig_fault(rig, SLUICE_FAULT_CUT_BEFORE, METADATA, 0, 0);
+    rig_produce(rig, 0);
+    rig_run(rig, SECONDS * 1000);
+    cr_expect_gt(rig_hits(rig, cut), 20 * SECONDS);
+    cr_expect_geq(events_seen[SLUICE_EVENT_CONNECTED], 10);
+    cr_expect_leq(events_seen[SLUICE_EVENT_CONNECTED], 10 * (SECONDS + 1));
+    broker_cluster_fault_remove_all(rig->cluster);
+    rig_flush(rig);
+    rig_end(rig);
+}
+
 Test(topics, throttling_is_told_and_kept) {
     memset(events_seen, 0, sizeof events_seen);
     struct rig *rig =
