@@ -316,7 +316,8 @@ void ticket_expire(struct flusher *self, struct partition *partition) {
 
 /* Brokers append in order of sequence: a later success proves the earlier ones. Not so in a log
  * that was begun anew, because its topic was made again: that takes any batch as the first. It
- * shows by an offset that was given before, or by an earlier batch that is known to be missing. */
+ * shows by an offset that was given before, by an earlier batch that is known to be missing, or by
+ * a broker that knew no such topic for a while. */
 static void settle_earlier(struct partition *partition, struct batch *earlier, bool is_anew) {
     RT_ASSERT(earlier->stamped && !earlier->in_flight);
     lent_remove(partition, earlier);
@@ -337,8 +338,10 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     partition->proven_s = now_s(self);
     partition->unfenced = false;
     batch->log_append_time_ms = log_append_time_ms;
-    bool is_anew = base_offset >= 0 && partition->end_offset != 0 &&
-                   (int32_t)((uint32_t)base_offset - partition->end_offset) < 0;
+    bool given_before = base_offset >= 0 && partition->end_offset != 0 &&
+                        (int32_t)((uint32_t)base_offset - partition->end_offset) < 0;
+    bool is_anew = given_before || partition->doubted;
+    partition->doubted = false;
     while (is_idempotent(self) && partition->lent.first != batch &&
            !RT_MUTANT(success_proves_itself)) {
         settle_earlier(partition, partition->lent.first, is_anew);
@@ -422,7 +425,12 @@ static void lose_id(struct flusher *self, struct batch *batch) {
 
 /* Tells of that attempt only, unless it is the first. */
 static void failed(struct flusher *self, struct batch *batch, enum sluice_attempt attempt) {
+    static const uint8_t no_id[sizeof batch->partition->topic_id];
     batch->out_of_order = false;
+    if (batch->last_error == SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION &&
+        memcmp(batch->partition->topic_id, no_id, sizeof no_id) == 0) {
+        batch->partition->doubted = true;
+    }
     if (attempt != SLUICE_ATTEMPT_NOT) {
         batch->standing = BATCH_UNSURE;
     } else if (batch->standing == BATCH_UNTRIED || RT_MUTANT(later_refusal_settles)) {
