@@ -199,9 +199,9 @@ class Cluster:
                                topic not in [one['topic'] for one in metadata['topics']]
                                for node in self.node_ids), f'{topic} to be gone')
 
-    def create_topics(self, names, partitions, settings=''):
+    def create_topics(self, names, partitions, settings='', replicas=3):
         """`settings` is as in "max.message.bytes=2000000:retention.ms=-1"."""
-        replicas = min(3, len(self.node_ids))
+        replicas = min(replicas, len(self.node_ids))
         wanted = []
         for name in names:
             suffix = f':{settings}' if settings else ''

@@ -27,14 +27,14 @@ QUOTA_BYTES_PER_SECOND = 50_000
 class Load:
     """A cluster, and a kafka_feed that produces to it through its proxies until finish()."""
 
-    def __init__(self, setting, nodes, options=OPTIONS):
+    def __init__(self, setting, nodes, options=OPTIONS, words=(), replicas=3):
         self.setting = setting
         self.cluster = Cluster(setting.scratch, setting.version, nodes, SETTINGS,
                                proxied=True).start()
-        self.cluster.create_topics(TOPICS, PARTITIONS)
+        self.cluster.create_topics(TOPICS, PARTITIONS, replicas=replicas)
         command = feed_command(setting, self.cluster.proxied_bootstrap, RECORDS_MAX, options,
                                topics=len(TOPICS))
-        self.feed = Talk(setting.scratch, [*command, '-p', PER_SECOND], 'feed.err')
+        self.feed = Talk(setting.scratch, [*command, '-p', PER_SECOND, *words], 'feed.err')
         self.feed.hear(lambda line: line == 'opened')
         self.changes = []
         self.wait_flowing()
@@ -377,3 +377,56 @@ def deadlines(setting):
     print(f'close(1000) overstepped by {late_ms} ms')
     load.proxies[1].hold(None)
     load.finish(closed=True)
+
+
+# ---- one broker dead or stalled -----------------------------------------------------------------
+
+LITTLE_MEMORY = ('buffer.memory=1048576', 'request.timeout.ms=4000', 'metadata.max.age.ms=5000')
+WINDOW_RECORDS = 10 * PER_SECOND
+STALLED_NODE = 3
+
+
+def stalled(load):
+    load.cluster.pause(STALLED_NODE)
+    yield
+    load.cluster.resume(STALLED_NODE)
+
+
+def dead(load):
+    load.cluster.kill(STALLED_NODE)
+    yield
+    load.cluster.restart(STALLED_NODE)
+
+
+def persisted_in_window(load, places):
+    """How many records of those partitions are persisted while so many are offered to all."""
+    before = load.tell()
+    load.wait_told(lambda told: told['produced'] >= before['produced'] + WINDOW_RECORDS,
+                   'ten seconds of records')
+    after = load.tell()
+    rate = (sum(after.get(place, 0) - before.get(place, 0) for place in places) /
+            (after['produced'] - before['produced']))
+    return rate, after['skipped'] - before['skipped']
+
+
+def one_broker_away(setting):
+    """Partitions without replicas on three brokers, little memory, and a program that never waits:
+    what the partitions of the others get while one broker is stalled, or dead. A figure, for the
+    speed of the machine has a share in it; the outcomes must be true."""
+    load = Load(setting, 3, LITTLE_MEMORY, ['-k'], replicas=1)
+    others = [f'{topic}/{one["partition"]}' for topic, name in enumerate(TOPICS)
+              for one in load.cluster.partitions(1, [name]) if one['leader'] != STALLED_NODE]
+    expect(0 < len(others) < len(TOPICS) * PARTITIONS, 'partitions on every broker', others)
+    for trouble in (stalled, dead):
+        usual, _ = persisted_in_window(load, others)
+        before = load.tell()['skipped']
+        course = trouble(load)
+        next(course)
+        load.wait_told(lambda told: told['skipped'] > before, 'records that are refused')
+        kept, skipped = persisted_in_window(load, others)
+        next(course, None)
+        load.cluster.wait_in_sync(TOPICS)
+        load.wait_flowing()
+        print(f'{trouble.__name__}: the other partitions keep {100 * kept / usual:.1f} % of their '
+              f'rate, {skipped} records were refused for want of memory', flush=True)
+    load.finish()

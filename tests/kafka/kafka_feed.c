@@ -5,13 +5,14 @@
  * Exit status 0 only if all were persisted, or with -p if there were no mistakes.
  *
  *   kafka_feed -b HOST:PORT [-s SEED] [-m FIRST_MS] [-n RECORDS] [-t TOPIC_PREFIX] [-T TOPICS]
- *              [-r REPORTS_FILE] [-X option=value]… [-p RECORDS_PER_SECOND]
+ *              [-r REPORTS_FILE] [-X option=value]… [-p RECORDS_PER_SECOND [-k]]
  *
  * Standard output is for the harness: "opened" when the topics are, "reports N" each time
  * another tenth of the reports is in, and "P persisted, N not persisted, U unknown" at the end.
  * With -p it produces at that pace, and obeys standard input: after "stop" it produces no more,
  * to "tell" it answers with one line of name=number (see tell), to "flush MS" with how late the
- * call came back, and "close MS" closes in the middle of everything and does the same.
+ * call came back, and "close MS" closes in the middle of everything and does the same. With -k it
+ * never waits for room: records that are refused are skipped, and stand as not persisted.
  * REPORTS_FILE gets, for each index, 13 bytes in big endian: outcome (1), partition (4), offset
  * (8), for the oracle to compare.
  */
@@ -46,6 +47,9 @@ struct feed {
     int64_t delivery_timeout_ms;
     int64_t late_ms_max; /* by how much a report came after delivery.timeout.ms; since told last */
     bool closed;
+    bool skips; /* what is refused */
+    uint64_t skipped;
+    uint64_t persisted_of[TOPICS_MAX][PARTITIONS_MAX];
     struct {
         sluice_code code;
         uint64_t count;
@@ -84,6 +88,7 @@ static void check_place(struct feed *feed, const sluice_report *report, uint64_t
         return;
     if (report->outcome != SLUICE_PERSISTED)
         return;
+    feed->persisted_of[topic][report->partition]++;
     uint64_t *newest = &feed->newest[topic][report->partition];
     if (*newest > index)
         mistake(feed, index, "reported after a younger record of its partition");
@@ -174,6 +179,12 @@ static void tell(struct feed *feed, uint64_t produced) {
            (unsigned long long)feed->outcomes[SLUICE_UNKNOWN],
            (unsigned long long)atomic_load(&feed->throttled), feed->partition_max,
            feed->in_flight_ms_max, (long long)feed->late_ms_max);
+    printf(" skipped=%llu", (unsigned long long)feed->skipped);
+    for (uint32_t topic = 0; topic < feed->run.topic_count; topic++) {
+        for (int32_t partition = 0; partition <= feed->partition_max; partition++)
+            printf(" %u/%d=%llu", topic, partition,
+                   (unsigned long long)feed->persisted_of[topic][partition]);
+    }
     for (int i = 0; i < ERRORS_MAX && feed->errors[i].count > 0; i++)
         printf(" %s=%llu", sluice_code_name(feed->errors[i].code),
                (unsigned long long)feed->errors[i].count);
@@ -214,6 +225,12 @@ static void wait_for_turn(struct feed *feed, uint64_t index) {
     } while (true);
 }
 
+static void skip(struct feed *feed, uint64_t index) {
+    feed->entries[index * ENTRY_BYTES] = SLUICE_NOT_PERSISTED;
+    feed->outcomes[SLUICE_NOT_PERSISTED]++;
+    feed->skipped++;
+}
+
 static void produce_all(struct feed *feed) {
     static struct kafka_record made;
     for (uint64_t index = 0; index < feed->record_count; index++) {
@@ -231,6 +248,10 @@ static void produce_all(struct feed *feed) {
             if (code != SLUICE_FULL && code != SLUICE_PARTITION_FULL &&
                 code != SLUICE_REPORTS_WAITING)
                 give_up("produce", sluice_code_text(code));
+            if (feed->skips) {
+                skip(feed, index);
+                break;
+            }
             take_reports(feed, 10);
             if (feed->per_second > 0)
                 obey(feed, index);
@@ -281,7 +302,7 @@ static void set_option(sluice_config *config, char *text) {
 static void read_arguments(struct feed *feed, sluice_config *config, int count, char **words) {
     static char bootstrap_name[] = "bootstrap.servers";
     int option;
-    while ((option = getopt(count, words, "b:s:m:n:t:T:r:X:p:")) != -1) {
+    while ((option = getopt(count, words, "b:s:m:n:t:T:r:X:p:k")) != -1) {
         sluice_error error;
         switch (option) {
         case 'b':
@@ -305,6 +326,9 @@ static void read_arguments(struct feed *feed, sluice_config *config, int count, 
             break;
         case 'r':
             feed->reports_path = optarg;
+            break;
+        case 'k':
+            feed->skips = true;
             break;
         case 'p':
             feed->per_second = strtoull(optarg, NULL, 10);
