@@ -407,6 +407,11 @@ static void heal_topics(struct trial *trial) {
     }
 }
 
+/* A request that met a fault before peace, and waited in a stalled broker, ends that broker now. */
+static void restart_late(void *context) {
+    restart_all(context);
+}
+
 void trouble_end(struct trial *trial) {
     trial->peaceful = true;
     rt_sim_on_arrival(trial->world, NULL, NULL);
@@ -414,6 +419,7 @@ void trouble_end(struct trial *trial) {
     rt_sim_fail_memory(trial->world, 0);
     broker_cluster_fault_remove_all(trial->cluster);
     restart_all(trial);
+    rt_sim_at(trial->world, rt_now(trial->world) + 100 * MS, restart_late, trial);
     brokers_name(trial);
     for (unsigned i = 0; i < trial->plan->brokers.broker_count; i++) {
         rt_sim_fault(trial->world, &trial->addresses[i], RT_SIM_HEAL);
