@@ -5,10 +5,10 @@ The rule: a branch is a side of a condition, of a loop or of a case. It is left 
 out of the expansion of an assertion's macro, whatever stands between: neither RT_ASSERT's own
 choice nor the conditions of its argument count. A row of a table (a .def file, included into a
 switch) is data and counts neither. A switch without a default has no branch for it: ours are over
-enums, and the compiler sees to it that they name every value. What stands right of a mutant's
-switch, `RT_MUTANT(name) &&`, is not of this build. A condition that the compiler knows the answer
-of (`while (true)`) has no branch. A function of a header is counted once, however many
-files have a copy of it.
+enums, and the compiler sees to it that they name every value. What a mutant's macro makes, and
+what stands right of its switch, `RT_MUTANT(name) &&`, is not of this build. A condition that the
+compiler knows the answer of (`while (true)`) has no branch. A function of a header is counted
+once, however many files have a copy of it.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ import os
 import re
 
 ASSERTIONS = {"RT_ASSERT"}
+MUTANTS = {"RT_MUTANT", "RT_IF_MUTANT", "RT_UNLESS_MUTANT"}
 TABLES = ".def"
 EXPANSION = 1  # the kind of a region that stands for what a macro was replaced with
 
@@ -120,9 +121,9 @@ class Function:
         return self.sources.piece(self.files[region[5]], *region[:4])
 
     def left_out(self, way):
-        """What comes this way is an assertion's, or a row of a table."""
-        return any(self.files[region[6]].endswith(TABLES) or self.macro(region) in ASSERTIONS
-                   for region in way)
+        """What comes this way is an assertion's, a mutant's, or a row of a table."""
+        return any(self.files[region[6]].endswith(TABLES) or
+                   self.macro(region) in ASSERTIONS | MUTANTS for region in way)
 
     def is_missing_default(self, file, branch):
         """A default that is not there has the place of what the switch looks at."""

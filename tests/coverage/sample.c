@@ -7,6 +7,7 @@
 #include "runtime/assert.h"
 
 #define RT_MUTANT(name) false /* as in every build but one */
+#define RT_UNLESS_MUTANT(name, statement) ((void)(RT_MUTANT(name) || ((statement), false)))
 #define SMALLER(a, b) ((a) < (b) ? (a) : (b))
 #define CHECK_BOTH(a, b) RT_ASSERT((a) > 0 && (b) > 0)
 
@@ -57,6 +58,7 @@ static int of_enum(enum sample sample) {
 
 int main(void) {
     int sum = chosen(1, 2) + chosen(2, 4) + sample_is_odd(4) + of_enum(FIRST);
+    RT_UNLESS_MUTANT(of_the_sample, sum += 0);
     if (RT_MUTANT(of_the_sample) && sum > 100) {
         return 1;
     }
