@@ -30,6 +30,9 @@ enum {
     PLAN_TROUBLES_MAX = 160
 };
 
+/* The first version of Metadata that tells topic ids. */
+enum { PLAN_TELLS_IDS = 10 };
+
 /* Kinds of trouble; a plan has a set of them. */
 enum plan_trouble {
     TROUBLE_CUT,           /* connections are reset; what is on the way is lost */

@@ -4,7 +4,7 @@
 
 #include "stress/sim/plan.h"
 
-enum { STREAM_PLAN = 100, KIB = 1024, METADATA_WITH_TOPIC_IDS = 10 };
+enum { STREAM_PLAN = 100, KIB = 1024 };
 #define MS UINT64_C(1000000)
 
 static uint64_t below(struct sim_random *random, uint64_t n) {
@@ -65,7 +65,7 @@ static void draw_brokers(struct plan *plan, struct sim_random *random) {
     if (percent(random, 25)) { /* brokers of other versions */
         plan->limits[0] = (sluice_broker_limit){0, (int16_t)between(random, 3, 12)};
         plan->limits[1] = (sluice_broker_limit){3, (int16_t)between(random, 4, 11)};
-        if (plan->limits[1].version_max < METADATA_WITH_TOPIC_IDS) {
+        if (plan->limits[1].version_max < PLAN_TELLS_IDS) {
             /* Kafka told topic ids (2.8) long before it looked at first sequences (4.1): a topic
              * that is made again shows by the one or takes any sequence by the other */
             plan->brokers.first_sequence = SLUICE_BROKER_FIRST_SEQUENCE_4_0;
