@@ -17,6 +17,8 @@ struct liars {
     struct rt_world *world;
     struct peer peers[LIARS];
     uint64_t truth_percent;
+    bool sends_away;    /* the second asks to begin again with the bootstrap servers */
+    unsigned sent_away; /* how often it did */
 };
 
 static uint64_t choose(struct liars *liars, uint64_t n) {
@@ -79,7 +81,7 @@ static void list_partitions(struct liars *liars, struct kafka_writer *writer, in
 }
 
 static void answer_metadata(struct liars *liars, struct peer_side *side,
-                            const struct kafka_request_header *header) {
+                            const struct kafka_request_header *header, int16_t error_code) {
     static uint8_t frame[FRAME_BYTES_MAX];
     struct kafka_writer writer = kafka_writer_of(frame, sizeof frame);
     struct kafka_metadata_broker brokers[LIARS];
@@ -94,6 +96,7 @@ static void answer_metadata(struct liars *liars, struct peer_side *side,
                                                lies(liars) ? KAFKA_TEXT_NULL : text("liars"),
                                            .controller_id = odd_number(liars, 1),
                                            .topic_count = lies(liars) ? 2 : 1,
+                                           .error_code = error_code,
                                            .throttle_time_ms = lies(liars) ? 50 : 0};
     size_t at = kafka_metadata_response_begin(&writer, header->api_version, header->correlation_id,
                                               &answer);
@@ -192,7 +195,12 @@ static void lie(struct peer *peer, struct peer_side *side,
     }
     switch (header->api_key) {
     case KAFKA_METADATA:
-        answer_metadata(liars, side, header);
+        if (liars->sends_away && peer == &liars->peers[1]) {
+            liars->sent_away++;
+            answer_metadata(liars, side, header, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
+        } else {
+            answer_metadata(liars, side, header, 0);
+        }
         break;
     case KAFKA_INIT_PRODUCER_ID:
         answer_identity(liars, side, header);
@@ -203,6 +211,25 @@ static void lie(struct peer *peer, struct peer_side *side,
     default:
         peer_hang_up(side);
     }
+}
+
+static struct liars *liars_start(struct rig *rig, uint64_t truth_percent) {
+    struct liars *liars = calloc(1, sizeof *liars);
+    liars->world = rig->world;
+    liars->truth_percent = truth_percent;
+    for (int32_t i = 0; i < LIARS; i++) {
+        struct rt_address address = rig_address(i + 1);
+        peer_start(&liars->peers[i], rig->world, &address, lie);
+        liars->peers[i].context = liars;
+    }
+    return liars;
+}
+
+static void liars_stop(struct liars *liars) {
+    for (int i = 0; i < LIARS; i++) {
+        peer_stop(&liars->peers[i], liars->world);
+    }
+    free(liars);
 }
 
 /* ---- trials ---------------------------------------------------------------------------------- */
@@ -227,14 +254,7 @@ static uint64_t believes(uint64_t seed, uint64_t truth_percent, const char *opti
     struct rig_setup setup = {
         .seed = seed, .settings = settings, .bootstrap = "10.0.0.1:9092,10.0.0.2:9092"};
     struct rig *rig = rig_world(&setup);
-    struct liars *liars = calloc(1, sizeof *liars);
-    liars->world = rig->world;
-    liars->truth_percent = truth_percent;
-    for (int32_t i = 0; i < LIARS; i++) {
-        struct rt_address address = rig_address(i + 1);
-        peer_start(&liars->peers[i], rig->world, &address, lie);
-        liars->peers[i].context = liars;
-    }
+    struct liars *liars = liars_start(rig, truth_percent);
     rig_open(rig, &setup);
     for (int i = 0; i < 100; i++) {
         rig_produce(rig, choose(liars, 3) == 0 ? (int32_t)choose(liars, 4) : RIG_ANY);
@@ -255,11 +275,8 @@ static uint64_t believes(uint64_t seed, uint64_t truth_percent, const char *opti
     rig_run(rig, 1000);
     rig_expect_quiet(rig);
     uint64_t persisted = rig_status(rig).records_persisted;
-    for (int i = 0; i < LIARS; i++) {
-        peer_stop(&liars->peers[i], rig->world);
-    }
+    liars_stop(liars);
     rig_free(rig);
-    free(liars);
     return persisted;
 }
 
@@ -288,4 +305,31 @@ Test(liar, to_producers_without_idempotence) {
         believes(seed, 95, "enable.idempotence", "false");
         believes(seed, 95, "acks", "0");
     }
+}
+
+/* KIP-1102: whom it sends away goes back to the servers it was given, and on from there. */
+Test(liar, that_sends_clients_away_is_left_for_the_bootstrap_servers) {
+    unsigned sent_away = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct rig_setup setup = {
+            .seed = seed,
+            .bootstrap = "10.0.0.2:9092,10.0.0.1:9092",
+            .settings = (const char *[]){"metadata.max.age.ms", "300", "linger.ms", "1", NULL}};
+        struct rig *rig = rig_world(&setup);
+        struct liars *liars = liars_start(rig, 100);
+        liars->sends_away = true;
+        rig_open(rig, &setup);
+        for (int i = 0; i < 100; i++) {
+            rig_produce(rig, i % LIARS);
+            rig_run(rig, 50);
+        }
+        rig_flush(rig);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+        cr_expect_leq(liars->sent_away, 5000 / 300 + 1, "at most once a refresh");
+        sent_away += liars->sent_away;
+        cr_assert_eq(sluice_producer_close(rig->producer, 1000), SLUICE_OK);
+        liars_stop(liars);
+        rig_free(rig);
+    }
+    cr_expect_gt(sent_away, 0, "it is asked first in some");
 }
