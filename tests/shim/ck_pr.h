@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Stands in for Concurrency Kit's ck_pr.h in the tsan preset, so that ck_ring.h compiles unchanged
- * and its hand-overs are happens-before edges that ThreadSanitizer sees.
+ * and its hand-overs are happens-before edges that ThreadSanitizer sees; and in the schedule
+ * explorer (stress/explore), with a step before each operation (step.h).
  *
  * The system's header is inline assembly and compiler barriers; TSan sees plain racing accesses.
  * Here a load acquires, a store releases, a read-modify-write is sequentially consistent. That is
@@ -21,6 +22,8 @@
 #include <ck_stdbool.h>
 #include <ck_stdint.h>
 
+#include "tests/shim/step.h"
+
 #define SLUICE_SHIM_CK_PR 1
 
 /* ---- fences: for the machine only ----------------------------------------------------------- */
@@ -30,6 +33,7 @@ static inline void ck_pr_barrier(void) {
 }
 
 static inline void ck_pr_stall(void) {
+    SHIM_PAUSE();
     __builtin_ia32_pause();
 }
 
@@ -62,43 +66,55 @@ SHIM_FENCE(unlock)
 
 #define SHIM_OPERATIONS(name, type)                                                                \
     static inline type ck_pr_load_##name(const type *source) {                                     \
+        SHIM_STEP("load");                                                                         \
         return __atomic_load_n(source, __ATOMIC_ACQUIRE);                                          \
     }                                                                                              \
     static inline void ck_pr_store_##name(type *target, type value) {                              \
+        SHIM_STEP("store");                                                                        \
         __atomic_store_n(target, value, __ATOMIC_RELEASE);                                         \
     }                                                                                              \
     static inline type ck_pr_fas_##name(type *target, type value) {                                \
+        SHIM_STEP("exchange");                                                                     \
         return __atomic_exchange_n(target, value, __ATOMIC_SEQ_CST);                               \
     }                                                                                              \
     static inline type ck_pr_faa_##name(type *target, type delta) {                                \
+        SHIM_STEP("fetch_add");                                                                    \
         return __atomic_fetch_add(target, delta, __ATOMIC_SEQ_CST);                                \
     }                                                                                              \
     static inline void ck_pr_add_##name(type *target, type delta) {                                \
+        SHIM_STEP("add");                                                                          \
         (void)__atomic_fetch_add(target, delta, __ATOMIC_SEQ_CST);                                 \
     }                                                                                              \
     static inline void ck_pr_sub_##name(type *target, type delta) {                                \
+        SHIM_STEP("sub");                                                                          \
         (void)__atomic_fetch_sub(target, delta, __ATOMIC_SEQ_CST);                                 \
     }                                                                                              \
     static inline void ck_pr_inc_##name(type *target) {                                            \
+        SHIM_STEP("inc");                                                                          \
         (void)__atomic_fetch_add(target, 1, __ATOMIC_SEQ_CST);                                     \
     }                                                                                              \
     static inline void ck_pr_dec_##name(type *target) {                                            \
+        SHIM_STEP("dec");                                                                          \
         (void)__atomic_fetch_sub(target, 1, __ATOMIC_SEQ_CST);                                     \
     }                                                                                              \
     static inline void ck_pr_and_##name(type *target, type mask) {                                 \
+        SHIM_STEP("and");                                                                          \
         (void)__atomic_fetch_and(target, mask, __ATOMIC_SEQ_CST);                                  \
     }                                                                                              \
     static inline void ck_pr_or_##name(type *target, type mask) {                                  \
+        SHIM_STEP("or");                                                                           \
         (void)__atomic_fetch_or(target, mask, __ATOMIC_SEQ_CST);                                   \
     }                                                                                              \
     static inline bool ck_pr_cas_##name##_value(type *target, type expected, type desired,         \
                                                 type *seen) {                                      \
+        SHIM_STEP("compare_exchange");                                                             \
         bool swapped = __atomic_compare_exchange_n(target, &expected, desired, false,              \
                                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);            \
         *seen = expected;                                                                          \
         return swapped;                                                                            \
     }                                                                                              \
     static inline bool ck_pr_cas_##name(type *target, type expected, type desired) {               \
+        SHIM_STEP("compare_exchange");                                                             \
         return __atomic_compare_exchange_n(target, &expected, desired, false, __ATOMIC_SEQ_CST,    \
                                            __ATOMIC_SEQ_CST);                                      \
     }
@@ -110,6 +126,7 @@ SHIM_OPERATIONS(64, uint64_t)
 
 /* Sets a bit and tells whether it was set. */
 static inline bool ck_pr_bts_uint(unsigned int *target, unsigned int bit) {
+    SHIM_STEP("bts");
     unsigned int mask = 1u << (bit % 32);
     return (__atomic_fetch_or(target, mask, __ATOMIC_SEQ_CST) & mask) != 0;
 }
@@ -117,18 +134,22 @@ static inline bool ck_pr_bts_uint(unsigned int *target, unsigned int bit) {
 /* ---- pointers: the target is the address of a pointer of any type ---------------------------- */
 
 static inline void *ck_pr_load_ptr(const void *source) {
+    SHIM_STEP("load");
     return __atomic_load_n((void *const *)source, __ATOMIC_ACQUIRE);
 }
 
 static inline void ck_pr_store_ptr(void *target, const void *value) {
+    SHIM_STEP("store");
     __atomic_store_n((const void **)target, value, __ATOMIC_RELEASE);
 }
 
 static inline void *ck_pr_fas_ptr(void *target, void *value) {
+    SHIM_STEP("exchange");
     return __atomic_exchange_n((void **)target, value, __ATOMIC_SEQ_CST);
 }
 
 static inline bool ck_pr_cas_ptr_value(void *target, void *expected, void *desired, void *seen) {
+    SHIM_STEP("compare_exchange");
     bool swapped = __atomic_compare_exchange_n((void **)target, &expected, desired, false,
                                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     *(void **)seen = expected;
@@ -136,6 +157,7 @@ static inline bool ck_pr_cas_ptr_value(void *target, void *expected, void *desir
 }
 
 static inline bool ck_pr_cas_ptr(void *target, void *expected, void *desired) {
+    SHIM_STEP("compare_exchange");
     return __atomic_compare_exchange_n((void **)target, &expected, desired, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_SEQ_CST);
 }
