@@ -75,7 +75,8 @@ static int64_t take_available(struct rt_budget *budget, int64_t least, int64_t m
 static bool credit_add(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
     atomic_store_explicit(&credit->inside, 1, memory_order_relaxed);
     rt_fence_here(budget->world);
-    bool free = atomic_load_explicit(&credit->recallers, memory_order_relaxed) == 0;
+    /* acquire: as in rt_budget_take */
+    bool free = atomic_load_explicit(&credit->recallers, memory_order_acquire) == 0;
     if (free) {
         int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
         atomic_store_explicit(&credit->bytes, cached + bytes, memory_order_relaxed);

@@ -50,11 +50,14 @@ static inline bool rt_budget_take(struct rt_budget *budget, struct rt_credit *cr
                                   int64_t bytes) {
     atomic_store_explicit(&credit->inside, 1, memory_order_relaxed);
     rt_fence_here(budget->world); /* pairs with rt_fence_everywhere of a recaller */
-    int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
-    bool taken =
-        cached >= bytes && atomic_load_explicit(&credit->recallers, memory_order_relaxed) == 0;
-    if (taken) {
-        atomic_store_explicit(&credit->bytes, cached - bytes, memory_order_relaxed);
+    bool taken = false;
+    /* acquire: when the recaller is gone, we see what it took. So the bytes come second. */
+    if (atomic_load_explicit(&credit->recallers, memory_order_acquire) == 0) {
+        int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
+        taken = cached >= bytes;
+        if (taken) {
+            atomic_store_explicit(&credit->bytes, cached - bytes, memory_order_relaxed);
+        }
     }
     /* release: a recaller that sees us outside sees what we left */
     atomic_store_explicit(&credit->inside, 0, memory_order_release);

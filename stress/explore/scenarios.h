@@ -9,6 +9,7 @@ extern const struct explore_scenario activation_scenario;
 extern const struct explore_scenario spsc_scenario;
 extern const struct explore_scenario mpsc_scenario;
 extern const struct explore_scenario unbounded_scenario;
+extern const struct explore_scenario budget_scenario;
 extern const struct explore_scenario writing_scenario;
 extern const struct explore_scenario queue_scenario;
 extern const struct explore_scenario parking_scenario;
