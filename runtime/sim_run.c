@@ -133,7 +133,6 @@ static struct rt_actor *pick(struct sim *sim) {
 static void activate(struct sim *sim) {
     struct rt_actor *actor = pick(sim);
     struct rt_turn turn = {.world = &sim->world,
-                           .now_ns = sim->now_ns,
                            .budget = 1 + (uint32_t)sim_draw(sim, sim->options.budget_max),
                            .worker = (uint32_t)sim_draw(sim, SIM_WORKERS)};
     uint32_t marks = atomic_load_explicit(&actor->word, memory_order_relaxed) / RT_MARK(0);

@@ -131,21 +131,21 @@ void worker_submit(struct rt_world *world, struct rt_actor *actor) {
 static void run(struct worker *worker, struct rt_actor *actor) {
     struct threads *threads = worker->threads;
     bool job = actor->kind->class == RT_CLASS_JOB; /* the actor may be gone after its run */
-    worker->now_ns = system_now_ns(&threads->world);
-    if (worker->slept) {
-        worker->slept = false;
-        worker->awake_since_ns = worker->now_ns;
-    }
     struct rt_turn turn = {
         .world = &threads->world,
-        .now_ns = worker->now_ns,
         .budget = TURN_BUDGET_MESSAGES,
         .worker = worker->index,
     };
     if (job) {
         park_step_away(worker, true);
     }
-    switch (rt_activate(actor, &turn)) {
+    enum rt_activation result = rt_activate(actor, &turn);
+    worker->now_ns = turn.now_ns;
+    if (worker->slept) {
+        worker->slept = false;
+        worker->awake_since_ns = worker->now_ns;
+    }
+    switch (result) {
     case RT_ACTIVATION_DONE:
         break;
     case RT_ACTIVATION_REQUEUE:

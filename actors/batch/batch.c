@@ -77,12 +77,20 @@ static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
     return batch;
 }
 
-struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint) {
+struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint,
+                           const uint32_t *flush_epoch) {
+    struct producer *producer = partition->topic->producer;
     struct batch *batch = batch_make(partition, opened_ns, size_hint);
-    if (batch != NULL) {
-        batch->index = partition->next_index++;
-        batch->bytes_max = topic_batch_bytes(partition->topic, opened_ns);
-        batch->flush_epoch = producer_epoch_enter(partition->topic->producer);
+    if (batch == NULL) {
+        return NULL;
+    }
+    batch->index = partition->next_index++;
+    batch->bytes_max = topic_batch_bytes(partition->topic, opened_ns);
+    if (flush_epoch == NULL) {
+        batch->flush_epoch = producer_epoch_enter(producer);
+    } else {
+        batch->flush_epoch = *flush_epoch;
+        producer_epoch_join(producer, *flush_epoch);
     }
     return batch;
 }

@@ -170,8 +170,10 @@ struct batch_record {
 /* -- the writer: the topic's partition actor -- */
 
 /* An empty batch; `size_hint` is how large it may become. Counted as undecided in the current
- * flush epoch. NULL when memory is short. */
-struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint);
+ * flush epoch, or in `flush_epoch`, in which its records are counted already, if it is not NULL.
+ * NULL when memory is short. */
+struct batch *batch_create(struct partition *partition, uint64_t opened_ns, uint32_t size_hint,
+                           const uint32_t *flush_epoch);
 /* Frees a batch that holds no record, or copies of another's. */
 void batch_discard(struct batch *batch);
 /* An empty batch for some records of `whole`, from number `first_record` on: of the same age, flush

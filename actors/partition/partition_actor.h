@@ -34,6 +34,8 @@ struct run {
     uint32_t from, to;
     uint64_t opened_ns;    /* no later than its first record was produced */
     int64_t parked_charge; /* of its records, in the partition actor's */
+    uint32_t flush_epoch;  /* that counts it, when it is parked */
+    bool is_counted;
 };
 
 /* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
@@ -56,8 +58,9 @@ struct partition_actor {
     struct rt_lane_unbounded retried;       /* struct batch.node */
     struct rt_timer timer;                  /* parked records' delivery timeout, or memory again */
     struct run *parked_first, *parked_last; /* before metadata or memory came; own copies */
-    struct run *unparked;  /* the first of them that was not copied yet; NULL: all were */
-    struct run *gathering; /* the last one copied: those right behind it may join it */
+    struct run *unparked;        /* the first of them that was not copied yet; NULL: all were */
+    struct run *before_unparked; /* the one before that in the list; NULL: it is the first */
+    struct run *gathering;       /* the last one copied: those right behind it may join it */
     struct share_member parked_share; /* of those that wait for metadata */
     int64_t parked_charge;
     struct partition **partitions; /* by index; NULL until first used */

@@ -78,7 +78,8 @@ static bool take_batch(struct writer *writer, struct stretch *stretch) {
         return true;
     }
     stretch->counted = 0;
-    stretch->batch = batch_create(partition, writer->opened_ns, partition->size_hint);
+    const uint32_t *epoch = writer->run->is_counted ? &writer->run->flush_epoch : NULL;
+    stretch->batch = batch_create(partition, writer->opened_ns, partition->size_hint, epoch);
     if (stretch->batch == NULL) {
         return false;
     }

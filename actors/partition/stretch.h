@@ -14,6 +14,7 @@
 #include "actors/leader/partition.h"
 
 struct partition_actor;
+struct run;
 
 enum {
     STRETCHES_MAX = 1024,
@@ -29,8 +30,9 @@ struct stretch {
 
 struct writer {
     struct partition_actor *actor;
-    uint64_t opened_ns; /* of the run that is being written */
-    sluice_code error;  /* of what goes nowhere */
+    uint64_t opened_ns;    /* of the run that is being written */
+    const struct run *run; /* if it is counted in a flush epoch its new batches are, too */
+    sluice_code error;     /* of what goes nowhere */
     uint32_t count;
     uint32_t bytes; /* since the first stretch began */
     struct stretch stretches[STRETCHES_MAX];
@@ -40,6 +42,7 @@ struct writer {
 static inline void writer_init(struct writer *writer, struct partition_actor *actor) {
     writer->actor = actor;
     writer->opened_ns = 0;
+    writer->run = NULL;
     writer->error = SLUICE_OK;
     writer->count = 0;
     writer->bytes = 0;

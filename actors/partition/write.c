@@ -4,6 +4,7 @@
 
 #include "actors/input/input.h"
 #include "actors/partition/stretch.h"
+#include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
 
@@ -79,6 +80,7 @@ static bool write_run(struct writer *writer, struct run *run, sluice_code refusa
     const uint8_t *data = run->chunk->data;
     uint32_t from = run->from;
     writer->opened_ns = run->opened_ns;
+    writer->run = run;
     if (refusal != SLUICE_OK) {
         writer_error(writer, refusal);
     } else {
@@ -135,12 +137,16 @@ static void run_finish(struct writer *writer, struct run *run) {
     }
     self->unparked = self->unparked == run ? run->next : self->unparked;
     self->gathering = self->gathering == run ? NULL : self->gathering;
+    self->before_unparked = self->before_unparked == run ? NULL : self->before_unparked;
     if (run->kind == RUN_TOKEN) {
         writer_end(writer); /* what was before it is where it belongs */
         topic_token_passed(topics);
         return;
     }
     parked_count(self, -run->parked_charge);
+    if (run->is_counted) {
+        producer_epoch_leave(self->topic->producer, run->flush_epoch);
+    }
     input_chunk_release(self->topic->producer, run->chunk);
     rt_lane_unbounded_push(&topics->spent, &run->node);
 }
@@ -156,7 +162,7 @@ static bool park_behind(struct partition_actor *self, struct run *run) {
     struct producer *producer = self->topic->producer;
     struct run *last = self->gathering;
     uint32_t size = run->to - run->from;
-    if (last == NULL || last->next != run ||
+    if (last == NULL || last->next != run || last->flush_epoch != run->flush_epoch ||
         sizeof *last->chunk + last->to + size > last->chunk->bytes ||
         run->opened_ns > last->opened_ns + PARK_SAME_AGE_NS) {
         return false;
@@ -167,28 +173,29 @@ static bool park_behind(struct partition_actor *self, struct run *run) {
     last->next = run->next;
     self->parked_last = self->parked_last == run ? last : self->parked_last;
     input_chunk_release(producer, run->chunk);
+    producer_epoch_leave(producer, run->flush_epoch);
     rt_lane_unbounded_push(&producer->topic_actor.spent, &run->node);
     return true;
 }
 
-/* Copies a run that must wait out of its input chunk, so that it pins nobody else's records. */
-static void park(struct partition_actor *self, struct run *run) {
+/* Copies a run that must wait out of its input chunk, so that it pins nobody else's records. From
+ * now on it is counted in the flush epoch, as a batch is. False: another run has taken it in. */
+static bool park(struct partition_actor *self, struct run *run) {
     struct producer *producer = self->topic->producer;
     size_t size = run->to - run->from;
     bool follows = self->gathering != NULL && self->gathering->next == run;
-    if (run->kind != RUN_RECORDS) {
-        return;
-    }
     run->parked_charge = charge_of(run);
     parked_count(self, run->parked_charge);
+    run->flush_epoch = producer_epoch_enter(producer);
+    run->is_counted = true;
     if (park_behind(self, run)) {
-        return;
+        return false;
     }
     size_t wanted = sizeof *run->chunk + (follows && size < PARK_BYTES ? PARK_BYTES : size);
     size_t bytes;
     struct input_chunk *chunk = rt_pool_take(producer->pool, wanted, &bytes);
     if (chunk == NULL) {
-        return; /* it stays where it is */
+        return true; /* it stays where it is */
     }
     atomic_init(&chunk->references, 1);
     chunk->bytes = (uint32_t)bytes;
@@ -198,6 +205,16 @@ static void park(struct partition_actor *self, struct run *run) {
     run->from = 0;
     run->to = (uint32_t)size;
     self->gathering = run;
+    return true;
+}
+
+/* A flush waits for the epochs of what is parked before its token, not for the token: it leaves the
+ * list, so that what comes later holds up neither this flush nor the next. */
+static void pass_token(struct partition_actor *self, struct run *token) {
+    struct run *before = self->before_unparked;
+    *(before != NULL ? &before->next : &self->parked_first) = token->next;
+    self->parked_last = self->parked_last == token ? before : self->parked_last;
+    topic_token_passed(&self->topic->producer->topic_actor);
 }
 
 /* Each run is looked at once, however many wait. */
@@ -205,7 +222,11 @@ static void park_fresh(struct partition_actor *self) {
     while (self->unparked != NULL) {
         struct run *run = self->unparked;
         self->unparked = run->next;
-        park(self, run);
+        if (run->kind == RUN_TOKEN) {
+            pass_token(self, run);
+        } else if (park(self, run)) {
+            self->before_unparked = run;
+        }
     }
 }
 
@@ -230,7 +251,7 @@ static sluice_code overdue(const struct partition_actor *self, const struct run 
     return error != SLUICE_OK ? error : SLUICE_DELIVERY_TIMED_OUT;
 }
 
-/* Without metadata tokens pass when nothing is before them, overdue runs fail, the rest waits. */
+/* Without metadata overdue runs fail and the rest is parked; tokens pass. */
 void write_runs(struct partition_actor *self, struct rt_turn *turn) {
     struct writer writer;
     writer_init(&writer, self);

@@ -48,9 +48,9 @@ void producer_epoch_leave(struct producer *producer, uint32_t epoch) {
 
 void flush_passed(struct producer *producer, uint32_t ticket) {
     uint32_t epoch = atomic_load_explicit(&producer->flush_epoch, memory_order_relaxed);
+    atomic_store_explicit(&producer->flush_target, epoch, memory_order_relaxed);
     /* The place of the next epoch must be free. When it is not, 64 flushes are under way, and this
      * one waits for records of its own epoch that come later, too. */
-    atomic_store_explicit(&producer->flush_target, epoch + 1, memory_order_relaxed);
     if (atomic_load_explicit(counter(producer, epoch + 1), memory_order_seq_cst) == 0) {
         atomic_store_explicit(&producer->flush_epoch, epoch + 1, memory_order_seq_cst);
     }
@@ -63,9 +63,12 @@ static bool has_passed(struct producer *producer, uint32_t ticket) {
     return (int32_t)(passed - ticket) >= 0;
 }
 
-/* Nothing of the epochs before `epoch` is undecided. */
+/* Nothing of `epoch` and of those before it is undecided. Those that began after it have places of
+ * their own; whoever had such a place before was decided when it was taken. */
 static bool is_done(struct producer *producer, uint32_t epoch) {
-    for (uint32_t back = RT_MUTANT(flush_waits_for_all) ? 0 : 1; back < FLUSH_EPOCHS; back++) {
+    uint32_t now = atomic_load_explicit(&producer->flush_epoch, memory_order_seq_cst);
+    uint32_t later = RT_MUTANT(flush_waits_for_all) ? 0 : now - epoch;
+    for (uint32_t back = 0; back + later < FLUSH_EPOCHS; back++) {
         if (atomic_load_explicit(counter(producer, epoch - back), memory_order_seq_cst) != 0) {
             return false;
         }

@@ -3,8 +3,9 @@
  * Flush by ticket. Batches are counted in the flush epoch in which they were opened. A flush takes
  * a ticket; the topic actor sweeps and sends a token behind what it found; when every partition
  * actor has passed the token, all records produced before the flush are in batches of the current
- * epoch or older ones. Then the epoch moves on, and the flush waits until no batch of the older
- * epochs is undecided. Records produced later cannot hold it up.
+ * epoch or older ones, or parked until metadata comes, and then counted as batches are. Then the
+ * epoch moves on, and the flush waits until nothing of the older epochs is undecided. Records
+ * produced later cannot hold it up.
  *
  *   undecided[e % FLUSH_EPOCHS] = batches opened in epoch e and not decided
  */

@@ -72,7 +72,7 @@ struct producer {
     _Atomic uint32_t listening; /* 1: somebody may wait, and was not told yet */
     _Atomic uint32_t milestone, milestone_waiters; /* see producer/flush.c */
     _Atomic uint32_t flush_wanted, flush_passed;   /* tickets */
-    _Atomic uint32_t flush_target; /* of the last ticket passed: epochs before it must be empty */
+    _Atomic uint32_t flush_target; /* of the last ticket passed: epochs up to it must be empty */
     _Atomic int32_t purge_error;   /* a sluice_code */
 
     _Atomic int64_t actors_left;  /* started by us and not gone */

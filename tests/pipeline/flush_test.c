@@ -287,3 +287,29 @@ Test(flush, the_descriptor_is_readable_while_reports_wait) {
     cr_expect_not(readable(descriptor));
     rig_end(rig);
 }
+
+static void produce_to(void *context) {
+    sluice_record record = {.value = "", .value_size = 0};
+    cr_assert_eq(sluice_produce(context, &record), SLUICE_OK);
+}
+
+Test(flush, is_not_held_up_by_later_records_of_a_topic_that_is_not_there) {
+    struct rig *rig = rig_start(
+        &(struct rig_setup){.seed = 1,
+                            .partitions = 1,
+                            .brokers = {.auto_create_off = true},
+                            .settings = (const char *[]){"delivery.timeout.ms", "10000",
+                                                         "request.timeout.ms", "5000", NULL}});
+    sluice_topic *ghost = sluice_topic_open(rig->producer, "ghost", NULL, NULL);
+    uint64_t began_ns = rt_now(rig->world);
+    produce_to(ghost);
+    /* a flush before, which is not done when the next one begins */
+    cr_expect_eq(sluice_flush(rig->producer, 1000), SLUICE_TIMED_OUT);
+    rt_sim_at(rig->world, began_ns + 2000 * RIG_MS, produce_to, ghost);
+    cr_expect_eq(sluice_flush(rig->producer, 60000), SLUICE_OK);
+    cr_expect_lt(rt_now(rig->world) - began_ns, 10200 * RIG_MS);
+    sluice_status status = rig_status(rig);
+    cr_expect_eq(status.records_accepted, 2);
+    cr_expect_eq(status.records_not_persisted, 1);
+    rig_free(rig);
+}
