@@ -91,3 +91,29 @@ Test(deadline, holds_for_a_batch_between_two_actors) {
         rig_free(rig);
     }
 }
+
+/* The first of two batches is refused for now, and its partition is called back; the second is not
+ * answered. The first one's time ends before the second one is given up. */
+Test(deadline, holds_for_a_failed_batch_while_others_of_its_partition_are_unanswered) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 1,
+        .partitions = 1,
+        .delay_ns = 100 * RIG_MS,
+        .settings = (const char *[]){"delivery.timeout.ms", "2000", "request.timeout.ms", "1900",
+                                     "linger.ms", "0", "batch.size", "0", NULL}});
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    rig_fault(rig, SLUICE_FAULT_DROP, PRODUCE, 1, 0);
+    sluice_broker_fault error = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
+    error.api_key = PRODUCE;
+    error.error_code = SLUICE_BROKER_NOT_ENOUGH_REPLICAS;
+    error.count = 1;
+    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &error), 0);
+    produce(rig, 0);
+    watch(rig, 1, 150); /* the answer comes after 200 ms */
+    produce(rig, 0);
+    watch(rig, 1, 3000);
+    cr_expect_eq(rig->records[1].report.error, SLUICE_DELIVERY_TIMED_OUT);
+    cr_expect_eq(rig->records[1].report.last_error, SLUICE_BROKER_NOT_ENOUGH_REPLICAS);
+    rig_free(rig);
+}
