@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "broker/embedded.h"
 
+#include <errno.h>
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +164,8 @@ static bool broker_start(struct sluice_broker *broker, const sluice_broker_optio
     broker->world = rt_threads_create(
         &(struct rt_threads_options){.workers = 1, .name = "slbroker"}, &system_error);
     if (broker->world == NULL) {
-        error_set(error, SLUICE_NO_RESOURCES, "no worker thread", strerror(system_error));
+        error_set(error, system_error == ECHILD ? SLUICE_FORKED : SLUICE_NO_RESOURCES,
+                  "no worker thread", strerror(system_error));
         return false;
     }
     if (broker->ports != NULL) {

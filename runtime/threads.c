@@ -146,8 +146,12 @@ struct rt_world *rt_threads_create(const struct rt_threads_options *options, int
     threads->poller.epoll = -1;
     threads->poller.wake = -1;
     *error = set_up(threads, options);
+    bool begins = system_world_begins();
     if (*error == 0) {
-        *error = start(threads);
+        *error = begins ? start(threads) : ECHILD;
+    }
+    if (*error != 0) {
+        system_world_ended();
     }
     if (*error != 0) {
         tear_down(threads);
@@ -162,6 +166,7 @@ static void destroy(struct rt_world *world) {
     RT_ASSERT(!system_forked(world));
     stop_workers(threads, world->workers);
     reclaim_stop(threads);
+    system_world_ended();
     RT_ASSERT(atomic_load(&world->actors_started) == atomic_load(&world->actors_gone));
     tear_down(threads);
 }

@@ -288,6 +288,10 @@ void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);
 int system_wall_clock(void); /* the clockid_t that system_wall_ms reads */
 bool system_forked(struct rt_world *world);
+/* Counts the worlds of this process, between the first use of reclamation and its last. False in a
+ * child that was forked while there was one: none can begin. */
+bool system_world_begins(void);
+void system_world_ended(void);
 /* Asks the kernel to be ready for system_fence_everywhere. False: it cannot. */
 bool system_can_fence_everywhere(void);
 void system_fence_everywhere(struct rt_world *world);

@@ -202,10 +202,15 @@ void system_signal_set(struct rt_world *world, bool raised) {
 /* How often this process is the child of a fork: process-wide by nature, written only in a child
  * that has one thread. */
 static _Atomic uint32_t fork_generation;
+/* Worlds of this process, and whether it was forked while its parent had any. Then liburcu still
+ * knows the parent's workers and would wait for them for ever: no world can live here. */
+static _Atomic uint32_t living;
+static bool orphaned;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void in_child(void) {
     atomic_fetch_add_explicit(&fork_generation, 1, memory_order_relaxed);
+    orphaned = orphaned || atomic_load_explicit(&living, memory_order_relaxed) != 0;
 }
 
 static void watch_forks(void) {
@@ -215,6 +220,15 @@ static void watch_forks(void) {
 uint32_t system_fork_generation(void) {
     (void)pthread_once(&fork_once, watch_forks);
     return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
+bool system_world_begins(void) {
+    atomic_fetch_add_explicit(&living, 1, memory_order_relaxed);
+    return !orphaned;
+}
+
+void system_world_ended(void) {
+    atomic_fetch_sub_explicit(&living, 1, memory_order_relaxed);
 }
 
 bool system_forked(struct rt_world *world) {

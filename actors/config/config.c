@@ -158,18 +158,24 @@ sluice_code sluice_config_get(const sluice_config *config, const char *name, cha
 
 void sluice_config_set_report_callback(sluice_config *config, sluice_report_callback callback,
                                        void *context) {
-    config->report_callback = callback;
-    config->report_context = context;
+    if (config != NULL) {
+        config->report_callback = callback;
+        config->report_context = context;
+    }
 }
 
 void sluice_config_set_log_callback(sluice_config *config, sluice_log_callback callback,
                                     void *context) {
-    config->log_callback = callback;
-    config->log_context = context;
+    if (config != NULL) {
+        config->log_callback = callback;
+        config->log_context = context;
+    }
 }
 
 void sluice_config_set_event_callback(sluice_config *config, sluice_event_callback callback,
                                       void *context) {
-    config->event_callback = callback;
-    config->event_context = context;
+    if (config != NULL) {
+        config->event_callback = callback;
+        config->event_context = context;
+    }
 }

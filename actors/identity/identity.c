@@ -197,6 +197,8 @@ static void address_turn(struct identity *identity, struct rt_turn *turn) {
     }
     if (addresses_next(&state->addresses, identity->producer, &address)) {
         link_target(&state->link, address.node, address.host, address.port);
+        state->link.patience_ms =
+            addresses_patience_ms(&state->addresses, identity->producer, state->down_rounds);
         link_want(&state->link, true);
         return;
     }

@@ -84,7 +84,8 @@ struct link {
     struct rt_lookup *lookup;
     struct rt_lookup_answer addresses;
     uint32_t address_index;
-    uint32_t attempt; /* failures in a row, for the back-off */
+    uint32_t attempt;     /* failures in a row, for the back-off */
+    uint32_t patience_ms; /* for set-up, when the owner can turn to another broker; 0: config's */
     uint64_t retry_at_ns;
     uint64_t setup_deadline_ns;
     uint32_t generation; /* connections made so far; answers to older ones never come */

@@ -28,8 +28,11 @@ uint64_t link_backoff_ns(struct link *link) {
 
 static uint64_t setup_timeout_ns(const struct link *link) {
     const struct sluice_config *config = link->producer->config;
-    return 1000000u * backoff_doubled_ms(config->connection_setup_timeout_ms,
-                                         config->connection_setup_timeout_max_ms, link->attempt);
+    uint64_t timeout_ms =
+        backoff_doubled_ms(config->connection_setup_timeout_ms,
+                           config->connection_setup_timeout_max_ms, link->attempt);
+    bool patient = link->patience_ms == 0 || link->patience_ms > timeout_ms;
+    return 1000000u * (patient ? timeout_ms : link->patience_ms);
 }
 
 /* ---- lookup ---------------------------------------------------------------------------------- */

@@ -42,14 +42,33 @@ static bool is_known(const struct snapshot *snapshot, const struct address *addr
     return false;
 }
 
-bool addresses_next(struct addresses *addresses, struct producer *producer,
-                    struct address *address) {
-    const char *list = producer->config->bootstrap_servers;
+struct counts {
+    uint32_t known, servers;
+};
+
+static struct counts counts_of(const struct addresses *addresses, struct producer *producer) {
     const struct snapshot *snapshot = metadata_now(&producer->metadata);
     bool known_too = snapshot != NULL && !addresses->bootstrap_only;
     uint32_t known = known_too ? snapshot->broker_count : 0;
     bool never_back = known > 0 && producer->config->recovery_strategy == SLUICE_RECOVERY_NONE;
-    uint32_t servers = never_back ? 0 : sluice_servers_count(list);
+    uint32_t servers = never_back ? 0 : sluice_servers_count(producer->config->bootstrap_servers);
+    return (struct counts){known, servers};
+}
+
+uint32_t addresses_patience_ms(const struct addresses *addresses, struct producer *producer,
+                               uint32_t failed_rounds) {
+    struct counts counts = counts_of(addresses, producer);
+    uint32_t others = (counts.known > counts.servers ? counts.known : counts.servers) - 1;
+    return others == 0 ? 0 : 1000u << (failed_rounds < 10 ? failed_rounds : 10);
+}
+
+bool addresses_next(struct addresses *addresses, struct producer *producer,
+                    struct address *address) {
+    const char *list = producer->config->bootstrap_servers;
+    const struct snapshot *snapshot = metadata_now(&producer->metadata);
+    struct counts counts = counts_of(addresses, producer);
+    uint32_t known = counts.known, servers = counts.servers;
+    bool known_too = known > 0;
     while (addresses->taken < known + servers) {
         uint32_t at = addresses->taken++;
         if (at < known) {

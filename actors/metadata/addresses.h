@@ -28,5 +28,10 @@ void addresses_restart(struct addresses *addresses, struct producer *producer);
 /* The next address of this round. False: each was taken. */
 bool addresses_next(struct addresses *addresses, struct producer *producer,
                     struct address *address);
+/* How long one broker may take to be set up while others could be asked and everybody waits: a
+ * second in the first round, twice as long in every next one. 0 when there is no other: as long as
+ * the configuration says. Goes into link.patience_ms. */
+uint32_t addresses_patience_ms(const struct addresses *addresses, struct producer *producer,
+                               uint32_t failed_rounds);
 
 #endif

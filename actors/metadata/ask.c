@@ -161,6 +161,8 @@ static void address_turn(struct metadata *metadata, struct rt_turn *turn) {
         return;
     }
     link_target(&state->link, address.node, address.host, address.port);
+    state->link.patience_ms =
+        addresses_patience_ms(&state->addresses, metadata->producer, state->down_rounds);
     link_want(&state->link, true);
 }
 

@@ -2,6 +2,8 @@
 /* Opening, flushing, closing and freeing a producer. */
 #include "actors/producer/producer.h"
 
+#include <errno.h>
+
 #include "actors/config/error.h"
 #include "actors/producer/api.h"
 #include "actors/producer/flush.h"
@@ -135,6 +137,12 @@ sluice_producer *sluice_producer_open(const sluice_config *config, sluice_error 
     struct rt_threads_options options = {
         .workers = (unsigned)config->workers, .thread_end = input_thread_end, .name = "sluice"};
     struct rt_world *world = rt_threads_create(&options, &cause);
+    if (world == NULL && cause == ECHILD) {
+        sluice_error_set(error, SLUICE_FORKED,
+                         "this process was forked while a producer was open: none can be opened "
+                         "here");
+        return NULL;
+    }
     if (world == NULL) {
         sluice_error_set(error, SLUICE_NO_RESOURCES, "worker threads cannot start: errno %d",
                          cause);

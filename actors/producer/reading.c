@@ -10,7 +10,7 @@ static bool is_closed(struct producer *producer) {
 size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capacity,
                    int64_t timeout_ms) {
     struct producer *producer = producer_from(handle);
-    if (producer == NULL || capacity == 0 || rt_forked(producer->world)) {
+    if (producer == NULL || reports == NULL || capacity == 0 || rt_forked(producer->world)) {
         return 0;
     }
     size_t count = report_take(producer, reports, capacity);
@@ -66,6 +66,9 @@ static uint64_t read_counter(_Atomic uint64_t *counter) {
 
 void sluice_producer_status(sluice_producer *handle, sluice_status *status) {
     struct producer *producer = producer_from(handle);
+    if (status == NULL) {
+        return;
+    }
     if (producer == NULL) {
         *status = (sluice_status){0};
         return;

@@ -155,6 +155,9 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
 
 bool sluice_topic_partition_is_full(sluice_topic *handle, int32_t partition) {
     struct topic *topic = topic_from(handle);
+    if (topic == NULL) {
+        return false;
+    }
     const struct shares *shares = &topic->producer->shares;
     return share_any_full(shares) && partition >= 0 &&
            partition < atomic_load_explicit(&topic->partition_count, memory_order_acquire) &&

@@ -15,7 +15,9 @@
  *  - Errors: the result is a sluice_code; 0 is success. A `sluice_error *` may be NULL. Another
  *    pointer that is NULL and may not be is SLUICE_INVALID_ARGUMENT, or what the function returns
  *    when there is nothing.
- *  - After fork() in the child every call answers SLUICE_FORKED; open a producer of its own there.
+ *  - After fork() in the child every call answers SLUICE_FORKED, sluice_producer_open too if any
+ *    producer (or embedded broker) was open in the parent at that time. Fork first, then open; or
+ *    free the producer before the fork.
  */
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H

@@ -318,3 +318,24 @@ Test(share, one_broker_alone_may_use_all_memory) {
     cr_assert_eq(broker_cluster_stall(rig->cluster, 1, false), SLUICE_OK);
     rig_end(rig);
 }
+
+/* Whom to ask for the cluster and for an id is anybody's choice: a broker that is silent from the
+ * beginning holds up nobody for long. */
+Test(share, a_broker_that_was_stalled_before_the_start_holds_up_nobody_else) {
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct rig_setup setup = {.seed = seed,
+                                  .partitions = PARTITIONS,
+                                  .settings = small,
+                                  .bootstrap = "10.0.0.1:9092,10.0.0.2:9092,10.0.0.3:9092"};
+        struct rig *rig = rig_start(&setup);
+        for (int32_t i = 0; i < PARTITIONS; i++) {
+            cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", i, i + 1), SLUICE_OK);
+        }
+        cr_assert_eq(broker_cluster_stall(rig->cluster, 2, true), SLUICE_OK);
+        rig_produce(rig, 0);
+        rig_produce(rig, 2);
+        cr_expect(rig_await(rig, 2, 3000), "with seed %llu", (unsigned long long)seed);
+        cr_assert_eq(broker_cluster_stall(rig->cluster, 2, false), SLUICE_OK);
+        rig_end(rig);
+    }
+}

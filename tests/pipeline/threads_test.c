@@ -397,6 +397,17 @@ Test(threads, producers_come_and_go) {
 /* ---- the process ----------------------------------------------------------------------------- */
 
 /* The number of the first check that fails, 0 when none does. */
+/* A producer of its own is refused there. */
+static bool opens_none(void) {
+    sluice_error error = {0};
+    sluice_config *config = sluice_config_new();
+    bool refused =
+        sluice_config_set(config, "bootstrap.servers", "127.0.0.1:1", &error) == SLUICE_OK &&
+        sluice_producer_open(config, &error) == NULL && error.code == SLUICE_FORKED;
+    sluice_config_free(config);
+    return refused;
+}
+
 static int child_checks(sluice_producer *producer, sluice_topic *topic,
                         sluice_reservation *reserved) {
     sluice_report report;
@@ -420,6 +431,7 @@ static int child_checks(sluice_producer *producer, sluice_topic *topic,
         sluice_poll_callback(producer, 10) == 0,
         sluice_topic_partition_count(topic, 10, &error) == -1 && error.code == SLUICE_FORKED,
         sluice_descriptor(producer) == -1,
+        opens_none(),
     };
     sluice_producer_free(producer);
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
