@@ -26,7 +26,7 @@ static struct request_entry *find(struct request *request,
             continue;
         }
         bool same =
-            by_id ? memcmp(topic->id.bytes, answer->topic_id.bytes, 16) == 0
+            by_id ? kafka_uuid_equal(topic->id, answer->topic_id)
                   : topic->name.size == answer->topic_name.size &&
                         memcmp(topic->name.data, answer->topic_name.data, topic->name.size) == 0;
         if (same || RT_MUTANT(answers_by_number)) {

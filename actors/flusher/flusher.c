@@ -142,15 +142,18 @@ static void watch_link(struct flusher *self) {
     self->seen_attempt = self->link.attempt;
 }
 
-/* What is at the other end of a new connection may know nothing of us: again one batch at first. */
+/* What is at the other end of a new connection may know nothing of us: again one batch at first,
+ * and again from the first that is undecided. */
 static void watch_generation(struct flusher *self) {
     if (self->link.generation == self->seen_generation) {
         return;
     }
     self->seen_generation = self->link.generation;
-    for (struct partition *partition = self->attached; partition != NULL;
-         partition = partition->attached_next) {
-        partition->proven = partition->proven && RT_MUTANT(proof_outlives_connection);
+    struct partition *partition = self->attached;
+    while (partition != NULL) {
+        struct partition *next = partition->attached_next;
+        ticket_reconnected(self, partition);
+        partition = next;
     }
 }
 

@@ -98,7 +98,7 @@ static int32_t group_of(struct request *request, const struct partition *partiti
     struct topic *topic = partition->topic;
     for (uint32_t i = request->topic_count; i > 0; i--) {
         if (request->topic_of[i - 1] == topic &&
-            memcmp(request->topics[i - 1].id.bytes, partition->topic_id, 16) == 0) {
+            kafka_uuid_equal(request->topics[i - 1].id, partition->topic_id)) {
             return (int32_t)i - 1;
         }
     }
@@ -109,8 +109,7 @@ static int32_t group_of(struct request *request, const struct partition *partiti
     }
     request->scratch_bound += bound;
     uint32_t group = request->topic_count++;
-    request->topics[group] = (struct kafka_produce_topic){.name = name};
-    memcpy(request->topics[group].id.bytes, partition->topic_id, 16);
+    request->topics[group] = (struct kafka_produce_topic){.name = name, .id = partition->topic_id};
     request->topic_of[group] = topic;
     return (int32_t)group;
 }

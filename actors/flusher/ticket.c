@@ -245,6 +245,17 @@ void ticket_fence(struct flusher *self, struct partition *partition) {
     }
 }
 
+/* A round of refusals that was begun on the old connection is begun again: if the broker has lost
+ * all that it knew, it takes any batch, and that proves nothing about those before. */
+void ticket_reconnected(struct flusher *self, struct partition *partition) {
+    bool in_round = partition->in_flight == 0 && partition->lent.first != partition->next_unsent;
+    partition->proven = partition->proven && RT_MUTANT(proof_outlives_connection);
+    if (is_idempotent(self) && in_round && !RT_MUTANT(round_outlives_connection)) {
+        ticket_stop(self, partition);
+        ticket_settle(self, partition);
+    }
+}
+
 /* -- answers -- */
 
 static void landed(struct batch *batch) {
@@ -425,10 +436,9 @@ static void lose_id(struct flusher *self, struct batch *batch) {
 
 /* Tells of that attempt only, unless it is the first. */
 static void failed(struct flusher *self, struct batch *batch, enum sluice_attempt attempt) {
-    static const uint8_t no_id[sizeof batch->partition->topic_id];
     batch->out_of_order = false;
     if (batch->last_error == SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION &&
-        memcmp(batch->partition->topic_id, no_id, sizeof no_id) == 0) {
+        kafka_uuid_is_zero(batch->partition->topic_id)) {
         batch->partition->doubted = true;
     }
     if (attempt != SLUICE_ATTEMPT_NOT) {

@@ -28,6 +28,8 @@ void ticket_stop_hard(struct flusher *self, struct partition *partition);
 void ticket_abandon(struct flusher *self, struct batch *batch);
 /* Decides what has failed here and whose time is over while answers to others are waited for. */
 void ticket_expire(struct flusher *self, struct partition *partition);
+/* There is a new connection, whose other end may have forgotten what was said on the old one. */
+void ticket_reconnected(struct flusher *self, struct partition *partition);
 /* Nothing of it is in flight any more, perhaps. */
 void ticket_settle(struct flusher *self, struct partition *partition);
 

@@ -121,16 +121,14 @@ bool lend_is_stale(const struct partition *partition) {
     const struct snapshot_partition *place = place_of(entry, partition);
     return place != NULL && place->leader != NULL &&
            (place->leader != partition->broker || place->leader_epoch > partition->leader_epoch ||
-            memcmp(entry->id, partition->topic_id, sizeof entry->id) != 0);
+            !kafka_uuid_equal(entry->id, partition->topic_id));
 }
 
 /* Not so for brokers that tell no ids. */
 static bool is_remade(const struct partition *partition) {
-    static const uint8_t none[16];
     const struct snapshot_topic *entry = entry_of(partition);
-    return entry != NULL && memcmp(partition->topic_id, none, sizeof none) != 0 &&
-           memcmp(entry->id, none, sizeof none) != 0 &&
-           memcmp(entry->id, partition->topic_id, sizeof none) != 0;
+    return entry != NULL && !kafka_uuid_is_zero(partition->topic_id) &&
+           !kafka_uuid_is_zero(entry->id) && !kafka_uuid_equal(entry->id, partition->topic_id);
 }
 
 static void post(struct partition *partition, struct mail *mail) {
@@ -148,7 +146,7 @@ static void lend_to(struct partition *partition, const struct snapshot_topic *en
     partition->broker = place->leader;
     partition->leader_epoch = place->leader_epoch;
     partition->hinted_epoch = -1;
-    memcpy(partition->topic_id, entry->id, sizeof partition->topic_id);
+    partition->topic_id = entry->id;
     RT_UNLESS_MUTANT(proof_outlives_leader, partition->proven = false);
     partition->state = LEADER_LENT;
     struct batch *batch;

@@ -112,7 +112,7 @@ struct partition {
     int32_t next_sequence;
     uint32_t in_flight;
     _Atomic uint32_t decided; /* batches that had arrived and are decided */
-    uint8_t topic_id[16];
+    struct kafka_uuid topic_id;
     struct batch_list lent;    /* in order: undecided, then unsent */
     struct batch *next_unsent; /* in `lent`; NULL: all are in flight */
     struct partition *ready_next;

@@ -61,13 +61,12 @@ static void topic_judge(struct metadata *metadata, struct metadata_topic *topic,
  * cluster nothing is kept. */
 static const struct snapshot_topic *same_topic(const struct metadata_state *state,
                                                const struct metadata_topic *topic) {
-    static const uint8_t zero[16];
     const struct snapshot_topic *old = snapshot_find(state->snapshot, topic->topic);
     if (state->anew) {
         return NULL;
     }
-    if (old == NULL || kafka_uuid_is_zero(topic->id) || memcmp(old->id, zero, 16) == 0 ||
-        memcmp(old->id, topic->id.bytes, 16) == 0) {
+    if (old == NULL || kafka_uuid_is_zero(topic->id) || kafka_uuid_is_zero(old->id) ||
+        kafka_uuid_equal(old->id, topic->id)) {
         return old;
     }
     return NULL;
@@ -154,9 +153,9 @@ static void topic_take(struct draft *draft, struct metadata_topic *topic,
     /* Older brokers tell no ids, so that a topic that was made again shows by its epochs only. */
     bool is_anew = kafka_uuid_is_zero(topic->id) && topic->older >= OLDER_IS_ANEW;
     bool older = false;
-    memcpy(entry->id, topic->id.bytes, sizeof entry->id);
+    entry->id = topic->id;
     if (kafka_uuid_is_zero(topic->id) && old != NULL) {
-        memcpy(entry->id, old->id, sizeof entry->id);
+        entry->id = old->id;
     }
     for (int32_t i = 0; old != NULL && i < old->partition_count; i++) {
         draft_keep(draft, &entry->partitions[i], &old->partitions[i]);

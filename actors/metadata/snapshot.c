@@ -207,7 +207,7 @@ void draft_keep_rest(struct draft *draft) {
         if (old != NULL && old->partition_count > 0) {
             struct snapshot_topic *entry =
                 draft_topic(draft, known->topic, (uint32_t)old->partition_count);
-            memcpy(entry->id, old->id, sizeof entry->id);
+            entry->id = old->id;
             for (int32_t at = 0; at < old->partition_count; at++) {
                 draft_keep(draft, &entry->partitions[at], &old->partitions[at]);
             }
@@ -232,7 +232,7 @@ static bool partitions_equal(const struct snapshot_topic *left,
 static bool topic_equal(const struct snapshot_topic *left, const struct snapshot_topic *right) {
     return left != NULL && left->error == right->error &&
            left->partition_count == right->partition_count &&
-           memcmp(left->id, right->id, sizeof left->id) == 0 && partitions_equal(left, right);
+           kafka_uuid_equal(left->id, right->id) && partitions_equal(left, right);
 }
 
 static bool brokers_equal(const struct snapshot *left, const struct snapshot *right) {

@@ -22,8 +22,8 @@ struct snapshot_partition {
 
 struct snapshot_topic {
     struct topic *topic;
-    uint8_t id[16];    /* all zero: not told */
-    sluice_code error; /* SLUICE_OK, or why there are no partitions */
+    struct kafka_uuid id; /* all zero: not told */
+    sluice_code error;    /* SLUICE_OK, or why there are no partitions */
     int32_t partition_count;
     struct snapshot_partition *partitions; /* by index */
 };

@@ -70,12 +70,12 @@ static void learn(struct partition_actor *self) {
         self->short_of_memory = true;
         return;
     }
-    bool is_new = memcmp(entry->id, self->topic_id, sizeof self->topic_id) != 0;
+    bool is_new = !kafka_uuid_equal(entry->id, self->topic_id);
     if (entry->partition_count > self->partition_count ||
         (is_new && entry->partition_count > 0 && !RT_MUTANT(old_topic_stays))) {
         self->partition_count = entry->partition_count;
         self->sticky.bytes_left = 0;
-        memcpy(self->topic_id, entry->id, sizeof self->topic_id);
+        self->topic_id = entry->id;
     }
     learn_shares(self, entry);
     int32_t count = self->partition_count > 0 ? self->partition_count : -1;

@@ -66,7 +66,7 @@ struct partition_actor {
     struct partition **partitions; /* by index; NULL until first used */
     int32_t table_size;            /* never less than before */
     int32_t partition_count;       /* the topic's, as this actor knows it; at most table_size */
-    uint8_t topic_id[16];          /* the count shrinks only with another id: a topic made anew */
+    struct kafka_uuid topic_id;    /* the count shrinks only with another id: a topic made anew */
     struct partition *nowhere;     /* index -1: records that fail before a partition is chosen */
     struct sticky sticky;
     enum choosing choosing;

@@ -18,7 +18,7 @@ static const char *const names[TOPICS] = {"orders", "payments", "x"};
 
 /* What was published last, to compare with. */
 struct seen {
-    uint8_t id[16];
+    struct kafka_uuid id;
     int32_t partition_count;
     int32_t epochs[PARTITIONS_SEEN];
 };
@@ -43,8 +43,7 @@ static bool is_listed(const struct snapshot *snapshot, const struct broker *lead
 
 static void topic_check(const struct snapshot *snapshot, const struct snapshot_topic *topic,
                         struct seen *seen, bool untold) {
-    static const uint8_t zero[16];
-    bool same = memcmp(seen->id, topic->id, 16) == 0 || memcmp(seen->id, zero, 16) == 0;
+    bool same = kafka_uuid_equal(seen->id, topic->id) || kafka_uuid_is_zero(seen->id);
     RT_ASSERT(topic->partition_count >= 0);
     RT_ASSERT(!same || topic->partition_count >= seen->partition_count);
     for (int32_t i = 0; i < topic->partition_count; i++) {
@@ -58,7 +57,7 @@ static void topic_check(const struct snapshot *snapshot, const struct snapshot_t
             seen->epochs[i] = partition->leader_epoch;
         }
     }
-    memcpy(seen->id, topic->id, 16);
+    seen->id = topic->id;
     seen->partition_count = topic->partition_count;
 }
 

@@ -27,7 +27,8 @@ MODELS = {
     "budget": ([""], ["RETRY_WAITS", "NO_LOOK_AGAIN"]),
     "ticket": (["FAULTS=4", "BATCHES=4 FLIGHT=3"],
                ["NO_GATE", "REFUSED_IS_NO", "BUMP_UNSURE", "ATTEMPT_IS_ALL", "PROOF_WITH_A_GAP",
-                "PROVEN_FOR_EVER", "NEW_ID_FENCES", "FORGETS_BETWEEN"]),
+                "PROVEN_FOR_EVER", "NEW_ID_FENCES", "ROUND_GOES_ON BATCHES=4 FLIGHT=3",
+                "FORGETS_BETWEEN"]),
     "writing": ([""], ["CLOSE_BY_STORE", "END_BY_STORE", "CLEAR_LATE"]),
 }
 

@@ -7,7 +7,8 @@
  * definite refusal, an error after which nobody knows, a lost connection (what was on it may still
  * be written later), a restart of the broker (it then knows the last batch only), a broker that
  * forgets the client while nothing is unsure, a move of the leader, a recall that does not wait for
- * answers, a batch in flight whose time is over. At home any batch may be given up. A new producer
+ * answers, a batch in flight whose time is over, a restart of a broker that then knows nothing,
+ * while nothing that is unsure was written. At home any batch may be given up. A new producer
  * id may come at any time; brokers keep the old one's state beside it.
  *
  * Held: no batch is in the log twice, and none before an older one; a batch that was reported
@@ -22,6 +23,7 @@
  *   PROOF_WITH_A_GAP refusals prove something even after an unsure batch was given up
  *   PROVEN_FOR_EVER  a success still opens the gate after the broker has forgotten it
  *   NEW_ID_FENCES    a new id is taken although an abandoned batch was not fenced yet
+ *   ROUND_GOES_ON    what was refused on a connection that broke is not sent again on the next one
  *   FORGETS_BETWEEN  the broker may forget the client between refusing all and the new epoch
  */
 #ifndef BATCHES
@@ -145,9 +147,13 @@ inline cut() {
     od;
     asked = 0;
     forgotten = 0;
+    proven = false;
     for (x : 0 .. BATCHES - 1) {
         if
         :: b[x].flying -> unsure(x); stopping = true
+#ifndef ROUND_GOES_ON
+        :: !b[x].flying && lent && b[x].tried && b[x].outcome == UNDECIDED -> stopping = true
+#endif
         :: else
         fi
     }
@@ -184,6 +190,27 @@ inline forget() {
     fi
 }
 
+/* A restart after which the broker knows nothing. Nothing that it wrote is unsure: else it would
+ * be written twice, whatever the client does. */
+inline lose_all() {
+    s = 0;
+    for (x : 0 .. BATCHES - 1) {
+        s = s + (b[x].outcome == UNDECIDED && in_log[x] -> 1 : 0)
+    }
+    if
+    :: s == 0 ->
+        faults--;
+        do
+        :: nempty(wire) -> wire?_, _, _, _
+        :: empty(wire) -> break
+        od;
+        cut();
+        known[0] = 0;
+        known[1] = 0
+    :: else
+    fi
+}
+
 active proctype broker() {
     byte x, e, s;
     bit i;
@@ -197,6 +224,8 @@ end:
             cut();
             x = 0; i = 0; e = 0; s = 0
         }
+    :: atomic { faults > 0 && known[0] + known[1] > 0 && empty(late) ->
+            lose_all(); x = 0; i = 0; e = 0; s = 0 }
 #ifdef FORGETS_BETWEEN
     :: atomic { faults > 0 && known[0] + known[1] > 0 && asked == 0 -> forget(); x = 0; s = 0 }
 #else

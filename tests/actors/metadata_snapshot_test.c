@@ -21,8 +21,7 @@ Test(metadata_snapshot, a_topic_that_is_wanted_is_learned_and_its_partition_acto
                      broker_cluster_leader_epoch(rig->cluster, "orders", i));
         cr_assert_eq(entry->partitions[i].error, SLUICE_OK);
     }
-    uint8_t zero[16] = {0};
-    cr_assert_neq(memcmp(entry->id, zero, 16), 0);
+    cr_assert_not(kafka_uuid_is_zero(entry->id));
     cr_assert_str_eq(rig_snapshot(rig)->brokers[1]->host, "b2.example");
     cr_assert_eq(topic->marks, 1);
     cr_assert_eq(rig_requests(rig, 3), 1);
@@ -163,7 +162,7 @@ Test(metadata_snapshot, a_topic_that_was_made_again_has_its_new_id_and_epochs_be
     metadata_refresh(&rig->producer.metadata);
     rig_run(rig, 500);
     uint8_t old[16];
-    memcpy(old, rig_entry(rig, topic)->id, 16);
+    memcpy(old, rig_entry(rig, topic)->id.bytes, 16);
     int32_t old_epoch = rig_entry(rig, topic)->partitions[0].leader_epoch;
     cr_assert_geq(old_epoch, 3);
     cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
@@ -171,7 +170,7 @@ Test(metadata_snapshot, a_topic_that_was_made_again_has_its_new_id_and_epochs_be
     metadata_refresh(&rig->producer.metadata);
     rig_run(rig, 500);
     const struct snapshot_topic *entry = rig_entry(rig, topic);
-    cr_assert_neq(memcmp(old, entry->id, 16), 0);
+    cr_assert_neq(memcmp(old, entry->id.bytes, 16), 0);
     cr_assert_lt(entry->partitions[0].leader_epoch, old_epoch);
     cr_assert_eq(entry->partition_count, 2);
     rig_end(rig);
@@ -250,10 +249,9 @@ Test(metadata_snapshot, every_version_of_metadata_that_a_broker_may_speak_is_rea
         struct rig *rig = rig_start(12, &options, NULL);
         struct rig_topic *topic = rig_topic(rig, "orders");
         rig_run(rig, 500);
-        uint8_t zero[16] = {0};
         cr_assert_not_null(rig_entry(rig, topic), "version %d", version);
         cr_assert_eq(rig_entry(rig, topic)->partition_count, 2);
-        cr_assert_eq(memcmp(rig_entry(rig, topic)->id, zero, 16) != 0, version >= 10);
+        cr_assert_eq(kafka_uuid_is_zero(rig_entry(rig, topic)->id), version < 10);
         cr_assert_eq(rig_entry(rig, topic)->partitions[0].leader_epoch >= 0, version >= 7);
         rig_end(rig);
     }

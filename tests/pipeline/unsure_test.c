@@ -7,7 +7,7 @@
  */
 #include "pipeline/rig.h"
 
-enum { PRODUCE = 0, ONE_WAY_MS = 20 };
+enum { PRODUCE = 0, METADATA = 3, ONE_WAY_MS = 20 };
 
 static const char *const patient[] = {
     "linger.ms", "0", "batch.size", "0", "reconnect.backoff.ms", "300", "reconnect.backoff.max.ms",
@@ -128,6 +128,29 @@ Test(unsure, a_refusal_of_all_but_the_youngest_proves_nothing_against_them) {
         cr_expect_eq(rig_partition(rig, 0)->producer_epoch, 0);
         rig_end(rig);
     }
+}
+
+/* Else the second batch would be taken by a broker that knows nobody, and prove the first one
+ * written, which it never was. */
+Test(unsure, a_round_of_refusals_begins_again_on_a_new_connection) {
+    struct rig *rig = start(&far);
+    send_and_cut(rig, 3, 0);
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
+    fault.api_key = PRODUCE;
+    fault.delay_ms = 500; /* time in which nothing is in flight */
+    broker_cluster_fault_add(rig->cluster, &fault);
+    fault = sluice_broker_fault_any(SLUICE_FAULT_DELAY); /* the new leader epoch is learnt late */
+    fault.api_key = METADATA;
+    fault.delay_ms = 3000;
+    fault.count = 0;
+    broker_cluster_fault_add(rig->cluster, &fault);
+    rig_await_hits(rig, refuse(rig, SLUICE_BROKER_OUT_OF_ORDER_SEQUENCE_NUMBER, 1), 1);
+    rig_run(rig, ONE_WAY_MS + 1);
+    restart(rig, SLUICE_BROKER_KEEP_NONE);
+    rig_flush(rig);
+    rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+    cr_expect_eq(rig->records[1].report.attempts, 3);
+    rig_end(rig);
 }
 
 Test(unsure, a_later_refusal_for_another_reason_does_not_make_it_not_persisted) {
