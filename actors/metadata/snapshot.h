@@ -8,6 +8,7 @@
 
 #include <sluice/error.h>
 
+#include "protocol/bytes.h"
 #include "runtime/snapshot.h"
 
 struct topic;
