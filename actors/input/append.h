@@ -62,7 +62,7 @@ static inline void input_entry_fill(struct input_entry *entry, struct producer *
         entry->key_hash = kafka_murmur2(record->key, record->key_size);
     }
     if ((record->flags & SLUICE_RECORD_PARTITION) != 0) {
-        flags |= INPUT_PARTITION;
+        flags |= record->partition != SLUICE_PARTITION_ANY ? INPUT_PARTITION : 0;
         entry->partition = record->partition;
     }
     entry->flags = flags;

@@ -80,7 +80,7 @@ static int32_t choose_custom(struct partition_actor *actor, const struct input_e
 int32_t partition_choose_slowly(struct partition_actor *actor, const struct input_entry *entry,
                                 sluice_code *error) {
     if ((entry->flags & INPUT_PARTITION) != 0) {
-        if (entry->partition < 0 || entry->partition >= actor->partition_count) {
+        if (entry->partition >= actor->partition_count) {
             metadata_refresh(&actor->topic->producer->metadata); /* it may have been added */
             *error = SLUICE_INVALID_PARTITION;
             return -1;

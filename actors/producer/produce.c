@@ -17,6 +17,9 @@ static inline sluice_code check(const struct producer *producer, const sluice_re
                (record->value == NULL && record->value_size != 0);
     uint32_t flags = record->flags;
     if (flags != 0) {
+        if ((flags & SLUICE_RECORD_PARTITION) != 0 && record->partition < SLUICE_PARTITION_ANY) {
+            return SLUICE_INVALID_PARTITION;
+        }
         odd |= (flags & ~(uint32_t)(SLUICE_RECORD_PARTITION | SLUICE_RECORD_TIMESTAMP)) != 0 ||
                ((flags & SLUICE_RECORD_TIMESTAMP) != 0 &&
                 (record->timestamp_ms < 0 || record->timestamp_ms > INPUT_TIMESTAMP_MS_MAX));

@@ -225,8 +225,9 @@ bool share_refuses(struct topic *topic, const sluice_record *record) {
     if (count <= 0) {
         return share_is_full(shares, SHARE_NO_LEADER);
     }
-    if ((record->flags & SLUICE_RECORD_PARTITION) != 0) {
-        return record->partition >= 0 && record->partition < count &&
+    if ((record->flags & SLUICE_RECORD_PARTITION) != 0 &&
+        record->partition != SLUICE_PARTITION_ANY) {
+        return record->partition < count &&
                share_is_full(shares, share_map_get(topic, record->partition));
     }
     if (topic->actor.partitioner != NULL) {

@@ -260,7 +260,7 @@ typedef struct sluice_header {
     size_t value_size;
 } sluice_header;
 
-#define SLUICE_PARTITION_ANY (-1)
+#define SLUICE_PARTITION_ANY (-1) /* chosen as if none was given */
 enum {
     SLUICE_RECORD_PARTITION = 1, /* `partition` is set: write there and nowhere else */
     SLUICE_RECORD_TIMESTAMP = 2  /* `timestamp_ms` is set; else the time of the call, at most 4 ms
@@ -277,7 +277,7 @@ typedef struct sluice_record {
     size_t header_count;
     void *opaque;         /* handed back in the report */
     int64_t timestamp_ms; /* since the epoch, with SLUICE_RECORD_TIMESTAMP; 0 to 2^62 - 1 */
-    int32_t partition;    /* with SLUICE_RECORD_PARTITION */
+    int32_t partition;    /* with SLUICE_RECORD_PARTITION; from 0 on, or SLUICE_PARTITION_ANY */
     uint32_t flags;       /* SLUICE_RECORD_… */
 } sluice_record;
 
@@ -287,8 +287,9 @@ typedef struct sluice_record {
  * (it is spent on reports nobody reads), SLUICE_PARTITION_FULL (memory is short, and the
  * partition's broker holds its share of it: others are taken. Records without key get it only when
  * all partitions are full, those of a topic with a partitioner of its own when any is),
- * SLUICE_RECORD_TOO_LARGE (`max.request.size`), SLUICE_INVALID_ARGUMENT, SLUICE_CLOSED,
- * SLUICE_NO_MEMORY. */
+ * SLUICE_RECORD_TOO_LARGE (`max.request.size`), SLUICE_INVALID_PARTITION (a negative one other than
+ * SLUICE_PARTITION_ANY; that there is none of this number is told by the report, because the number
+ * may not be known yet), SLUICE_INVALID_ARGUMENT, SLUICE_CLOSED, SLUICE_NO_MEMORY. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce(sluice_topic *topic,
                                                         const sluice_record *record);
 /* Accepts records in order until one is refused; returns how many were accepted, and in `*code`

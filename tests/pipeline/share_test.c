@@ -178,7 +178,7 @@ Test(share, keyed_records_are_refused_by_the_partition_of_their_key) {
     cr_expect_not(sluice_topic_partition_is_full(rig->topic, -1));
     cr_expect_not(sluice_topic_partition_is_full(rig->topic, PARTITIONS));
     cr_expect_eq(rig_try(rig, PARTITIONS), SLUICE_OK, "what is not there is not full");
-    cr_expect_eq(rig_try(rig, -2), SLUICE_OK);
+    cr_expect_eq(rig_try(rig, -2), SLUICE_INVALID_PARTITION);
     void *value;
     sluice_reservation *reservation;
     int32_t key = key_for(1);
