@@ -205,32 +205,28 @@ static sluice_cluster *fetch_result(const struct producer *producer, struct meta
     return cluster;
 }
 
-static sluice_code fetch_allowed(struct producer *producer, const char *topic) {
+static sluice_code fetch_allowed(struct producer *producer, const char *topic,
+                                 sluice_error *error) {
     if (producer == NULL) {
-        return SLUICE_INVALID_ARGUMENT;
+        return sluice_error_code(error, SLUICE_INVALID_ARGUMENT);
     }
     if (rt_forked(producer->world)) {
-        return SLUICE_FORKED;
+        return sluice_error_code(error, SLUICE_FORKED);
     }
     if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
-        return SLUICE_CLOSED;
+        return sluice_error_code(error, SLUICE_CLOSED);
     }
     if (in_callback(producer)) {
-        return SLUICE_IN_CALLBACK;
+        return sluice_error_code(error, SLUICE_IN_CALLBACK);
     }
-    if (topic != NULL && (topic[0] == '\0' || strlen(topic) > TOPIC_NAME_BYTES_MAX)) {
-        return SLUICE_INVALID_TOPIC;
-    }
-    return SLUICE_OK;
+    return topic == NULL ? SLUICE_OK : topic_name_check(topic, error);
 }
 
 sluice_cluster *sluice_cluster_fetch(sluice_producer *handle, const char *topic, int64_t timeout_ms,
                                      sluice_error *error) {
     struct producer *producer = (struct producer *)(void *)handle;
     sluice_cluster *cluster = NULL;
-    sluice_code code = fetch_allowed(producer, topic);
-    if (code != SLUICE_OK) {
-        sluice_error_code(error, code);
+    if (fetch_allowed(producer, topic, error) != SLUICE_OK) {
         return NULL;
     }
     struct metadata_fetch *fetch = fetch_create(producer->world, topic);

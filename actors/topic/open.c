@@ -4,9 +4,7 @@
 #include "actors/config/error.h"
 #include "runtime/assert.h"
 
-/* Kafka's rule (org.apache.kafka.common.internals.Topic): 1 to 249 of [a-zA-Z0-9._-], and
- * neither . nor .. */
-static sluice_code check_name(const char *name, sluice_error *error) {
+sluice_code topic_name_check(const char *name, sluice_error *error) {
     if (name == NULL || name[0] == '\0') {
         return sluice_error_set(error, SLUICE_INVALID_TOPIC, "a topic name may not be empty");
     }
@@ -83,7 +81,7 @@ sluice_topic *sluice_topic_open(sluice_producer *handle, const char *name,
         sluice_error_code(error, SLUICE_FORKED);
         return NULL;
     }
-    if (check_name(name, error) != SLUICE_OK) {
+    if (topic_name_check(name, error) != SLUICE_OK) {
         return NULL;
     }
     opening_enter(producer);

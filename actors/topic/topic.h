@@ -25,6 +25,10 @@ struct producer;
 
 enum { TOPIC_NAME_BYTES_MAX = 249 };
 
+/* Kafka's rule (org.apache.kafka.common.internals.Topic): 1 to 249 of [a-zA-Z0-9._-], and neither
+ * . nor .. */
+sluice_code topic_name_check(const char *name, sluice_error *error);
+
 /* One topic, for as long as the producer lives: the counted handle of the application. */
 struct topic {
     struct producer *producer;

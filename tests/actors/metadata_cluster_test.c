@@ -133,10 +133,14 @@ Test(metadata_cluster, wrong_calls_are_refused_at_once) {
     char name[300];
     memset(name, 'x', sizeof name);
     name[250] = '\0';
-    cr_assert_null(sluice_cluster_fetch(scene.producer, name, 1000, &error));
-    cr_assert_eq(error.code, SLUICE_INVALID_TOPIC);
-    cr_assert_null(sluice_cluster_fetch(scene.producer, "", 1000, &error));
-    cr_assert_eq(error.code, SLUICE_INVALID_TOPIC);
+    const char *const names[] = {name, "", ".", "..", "a topic", "t\xc3\xb6pic", "a/b"};
+    uint64_t before = rt_now(scene.world);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        cr_assert_null(sluice_cluster_fetch(scene.producer, names[i], 1000, &error));
+        cr_assert_eq(error.code, SLUICE_INVALID_TOPIC, "%s", names[i]);
+        cr_assert_not_null(strstr(error.text, "topic name"), "%s", error.text);
+    }
+    cr_assert_eq(rt_now(scene.world), before);
     sluice_producer_close(scene.producer, 0);
     cr_assert_null(sluice_cluster_fetch(scene.producer, NULL, -1, &error));
     cr_assert_eq(error.code, SLUICE_CLOSED);
