@@ -126,10 +126,6 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
         sluice_error_code(error, SLUICE_FORKED);
         return -1;
     }
-    if (timeout_ms != 0 && in_callback(producer)) {
-        sluice_error_code(error, SLUICE_IN_CALLBACK);
-        return -1;
-    }
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     bool in_time = timeout_ms != 0;
     for (;;) {
@@ -145,6 +141,10 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
                                                                     memory_order_relaxed);
             why = why != SLUICE_OK ? why : trouble;
             sluice_error_code(error, why != SLUICE_OK ? why : SLUICE_TIMED_OUT);
+            return -1;
+        }
+        if (in_callback(producer)) {
+            sluice_error_code(error, SLUICE_IN_CALLBACK);
             return -1;
         }
         in_time = rt_wait(producer->world, &topic->changed, seen, deadline_ns);

@@ -240,9 +240,10 @@ SLUICE_API void sluice_topic_close(sluice_topic *topic);
 /* Valid until the producer is freed. */
 SLUICE_API const char *sluice_topic_name(const sluice_topic *topic);
 /* The number of partitions, waiting up to `timeout_ms` for a broker to tell it. Once known, it is
- * answered at once, and grows when the topic does, as of the last metadata (`metadata.max.age.ms`).
- * Returns -1 when it is not known by then, and says why in `error`: what the broker says of the
- * topic, what the connection failed with, SLUICE_TIMED_OUT, SLUICE_IN_CALLBACK. */
+ * answered at once, inside a callback too, and grows when the topic does, as of the last metadata
+ * (`metadata.max.age.ms`). Returns -1 when it is not known by then, and says why in `error`: what
+ * the broker says of the topic, what the connection failed with, SLUICE_TIMED_OUT, and
+ * SLUICE_IN_CALLBACK if it had to wait. */
 SLUICE_API int32_t sluice_topic_partition_count(sluice_topic *topic, int64_t timeout_ms,
                                                 sluice_error *error);
 

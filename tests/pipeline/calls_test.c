@@ -90,8 +90,14 @@ static void call_from_a_callback(const sluice_report *reports, size_t count, voi
     sluice_error error = {0};
     rig_take(rig, reports, count);
     cr_expect_eq(sluice_poll(rig->producer, &report, 1, 1000), 0);
-    cr_expect_eq(sluice_topic_partition_count(rig->topic, 1000, &error), -1);
+    cr_expect_eq(sluice_topic_partition_count(rig->topic, 1000, &error), 2); /* it is known */
+    cr_expect_eq(error.code, SLUICE_OK);
+    sluice_topic *other = sluice_topic_open(rig->producer, "not.known.yet", NULL, &error);
+    cr_expect_eq(sluice_topic_partition_count(other, 0, &error), -1);
+    cr_expect_eq(error.code, SLUICE_TIMED_OUT);
+    cr_expect_eq(sluice_topic_partition_count(other, 1000, &error), -1);
     cr_expect_eq(error.code, SLUICE_IN_CALLBACK);
+    sluice_topic_close(other);
     cr_expect_null(sluice_cluster_fetch(rig->producer, NULL, 1000, &error));
     cr_expect_eq(error.code, SLUICE_IN_CALLBACK);
     sluice_producer_free(rig->producer); /* does nothing: who called us goes on with it */
