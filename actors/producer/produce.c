@@ -185,8 +185,8 @@ sluice_code sluice_produce_wait(sluice_topic *handle, const sluice_record *recor
     while (is_full(code)) {
         bool in_time = wait_for_room(producer, &wish);
         code = produce(topic, record, false);
-        if (is_full(code) && !in_time) {
-            return SLUICE_TIMED_OUT;
+        if (!in_time) {
+            break; /* what it says now is the reason */
         }
     }
     return code;
@@ -223,7 +223,7 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
             return SLUICE_IN_CALLBACK;
         }
         if (!in_time) {
-            return SLUICE_TIMED_OUT;
+            return why_full(producer, SLUICE_FULL);
         }
         in_time = wait_for_room(producer, &wish);
     }

@@ -298,20 +298,25 @@ SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce(sluice_topic *topic,
 SLUICE_API size_t sluice_produce_many(sluice_topic *topic, const sluice_record *records,
                                       size_t count, sluice_code *code);
 /* As sluice_produce, and waits up to `timeout_ms` for room, serving the report callback, if one is
- * set, on this thread. Errors: also SLUICE_TIMED_OUT, and SLUICE_IN_CALLBACK if it had to. */
+ * set, on this thread. When the time is over it answers what sluice_produce would: SLUICE_FULL,
+ * SLUICE_REPORTS_WAITING or SLUICE_PARTITION_FULL. Errors: also SLUICE_IN_CALLBACK if it had to
+ * wait. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce_wait(sluice_topic *topic,
                                                              const sluice_record *record,
                                                              int64_t timeout_ms);
 /* Produces one record, does not linger, and waits for its outcome, which goes to `report` and to
  * nobody else. SLUICE_OK: `report` is filled (look at its outcome). SLUICE_TIMED_OUT: no outcome
- * yet; the record is still on its way and its report will come by poll or callback. Any other code,
- * SLUICE_FULL for no room in time among them: it was not accepted. */
+ * yet; the record is still on its way and its report will come by poll or callback. Any other code:
+ * it was not accepted. No room in time is SLUICE_FULL, SLUICE_REPORTS_WAITING or
+ * SLUICE_PARTITION_FULL. Errors: also SLUICE_IN_CALLBACK. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_produce_sync(sluice_topic *topic,
                                                              const sluice_record *record,
                                                              int64_t timeout_ms,
                                                              sluice_report *report);
-/* Waits until a record of `bytes` (key + value + headers) would be accepted.
- * Errors: SLUICE_TIMED_OUT, SLUICE_RECORD_TOO_LARGE, SLUICE_CLOSED. */
+/* Waits until the byte budget has room for a record of `bytes` (key + value + headers), serving the
+ * report callback as sluice_produce_wait does. Errors when the time is over: SLUICE_FULL,
+ * SLUICE_REPORTS_WAITING; else SLUICE_RECORD_TOO_LARGE, SLUICE_CLOSED, SLUICE_NO_MEMORY, and
+ * SLUICE_IN_CALLBACK if it had to wait. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_wait_for_room(sluice_producer *producer,
                                                               size_t bytes, int64_t timeout_ms);
 

@@ -69,7 +69,7 @@ static void end(struct client *client, struct ledger_entry *entry, sluice_code c
     client->full += code == SLUICE_FULL;
     bool known = code == SLUICE_OK || code == SLUICE_FULL || code == SLUICE_PARTITION_FULL ||
                  code == SLUICE_REPORTS_WAITING || code == SLUICE_RECORD_TOO_LARGE ||
-                 code == SLUICE_TIMED_OUT || (code == SLUICE_CLOSED && client->stopping) ||
+                 (code == SLUICE_CLOSED && client->stopping) ||
                  (code == SLUICE_NO_MEMORY && plan_has(trial->plan, TROUBLE_MEMORY));
     if (!known) {
         verdict_fail(&trial->verdict, "record %d was refused: %s", (int)entry->id,
@@ -149,7 +149,7 @@ static void produce_in_place(struct trial_thread *thread, struct ledger_entry *e
                                       size + choose(thread, 100), &reservation, &value);
     if (code == SLUICE_OK && chance(thread, 10)) {
         sluice_abort(reservation);
-        code = SLUICE_TIMED_OUT; /* as good as any refusal */
+        code = SLUICE_PARTITION_FULL; /* as good as any refusal */
     } else if (code == SLUICE_OK) {
         memcpy(value, made.value, size);
         code = sluice_commit(reservation, size);

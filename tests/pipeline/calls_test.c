@@ -274,8 +274,11 @@ Test(calls, waiting_for_room_that_unread_reports_hold_ends_at_its_deadline) {
     }
     sluice_record record = {.value = "v", .value_size = 1};
     uint64_t before_ns = rt_now(rig->world);
-    cr_expect_eq(sluice_produce_wait(rig->topic, &record, 300), SLUICE_TIMED_OUT);
-    cr_expect_geq(rt_now(rig->world) - before_ns, 300 * RIG_MS);
+    sluice_report report;
+    cr_expect_eq(sluice_produce_wait(rig->topic, &record, 300), SLUICE_REPORTS_WAITING);
+    cr_expect_eq(sluice_produce_sync(rig->topic, &record, 300, &report), SLUICE_REPORTS_WAITING);
+    cr_expect_eq(sluice_wait_for_room(rig->producer, 1, 300), SLUICE_REPORTS_WAITING);
+    cr_expect_geq(rt_now(rig->world) - before_ns, 900 * RIG_MS);
     rig_end(rig);
 }
 

@@ -219,7 +219,7 @@ Test(share, who_waits_for_a_full_partition_gets_room_when_it_has_some) {
     cr_assert_eq(broker_cluster_stall(rig->cluster, 2, true), SLUICE_OK);
     (void)offer(rig, 500);
     uint64_t before_ns = rt_now(rig->world);
-    cr_expect_eq(produce_keyed(rig, 1, 300), SLUICE_TIMED_OUT);
+    cr_expect_eq(produce_keyed(rig, 1, 300), SLUICE_PARTITION_FULL);
     cr_expect_geq(rt_now(rig->world) - before_ns, 300 * RIG_MS);
     cr_expect_lt(rt_now(rig->world) - before_ns, 320 * RIG_MS);
     rt_sim_at(rig->world, rt_now(rig->world) + 100 * RIG_MS, unstall, rig);

@@ -86,7 +86,7 @@ static void *write_records(void *context) {
         cr_assert_not_null(topic);
         sluice_code code = produce(storm, topic, number);
         while (code == SLUICE_FULL || code == SLUICE_PARTITION_FULL ||
-               code == SLUICE_REPORTS_WAITING || code == SLUICE_TIMED_OUT) {
+               code == SLUICE_REPORTS_WAITING) {
             cr_assert_eq(sluice_wait_for_room(storm->producer, 30100, TIMEOUT_MS), SLUICE_OK);
             code = produce(storm, topic, number);
         }
