@@ -351,7 +351,8 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     batch->log_append_time_ms = log_append_time_ms;
     bool given_before = base_offset >= 0 && partition->end_offset != 0 &&
                         (int32_t)((uint32_t)base_offset - partition->end_offset) < 0;
-    bool is_anew = given_before || partition->doubted;
+    bool is_anew = (given_before && !RT_MUTANT(offset_given_again)) ||
+                   (partition->doubted && !RT_MUTANT(doubt_forgotten));
     partition->doubted = false;
     while (is_idempotent(self) && partition->lent.first != batch &&
            !RT_MUTANT(success_proves_itself)) {

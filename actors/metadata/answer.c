@@ -151,7 +151,8 @@ static void topic_take(struct draft *draft, struct metadata_topic *topic,
         draft_topic(draft, topic->topic, partitions_needed(state, topic));
     struct kafka_metadata_partition partition;
     /* Older brokers tell no ids, so that a topic that was made again shows by its epochs only. */
-    bool is_anew = kafka_uuid_is_zero(topic->id) && topic->older >= OLDER_IS_ANEW;
+    bool is_anew = kafka_uuid_is_zero(topic->id) && topic->older >= OLDER_IS_ANEW &&
+                   !RT_MUTANT(older_is_never_anew);
     bool older = false;
     entry->id = topic->id;
     if (kafka_uuid_is_zero(topic->id) && old != NULL) {
