@@ -245,6 +245,7 @@ static void ask(struct identity *identity, struct rt_turn *turn) {
         link_step(&state->link, turn);
         answers_take(identity, turn);
     } while (!settled(identity) && move_on(identity, turn));
+    atomic_store_explicit(&identity->awaits, link_awaits(&state->link), memory_order_relaxed);
     if (settled(identity)) {
         link_close(&state->link);
         answers_take(identity, turn);

@@ -27,6 +27,8 @@ struct identity {
     _Atomic uint32_t fatal;           /* a sluice_code: no id can be had; 0 otherwise */
     _Atomic int32_t trouble;          /* why nobody could be asked, a sluice_code; SLUICE_OK once
                                          somebody answers. Relaxed: it only explains */
+    _Atomic int32_t awaits;           /* what nobody has answered to yet, a sluice_code. Relaxed:
+                                         as trouble */
     _Atomic int64_t exhausted;        /* -1, or the id whose epochs ran out. Release; pairs with
                                           the actor's acquire */
     struct rt_lane_unbounded waiting; /* struct partition.wait_node */

@@ -18,9 +18,13 @@ static struct producer *producer_of(const struct partition *partition) {
 static sluice_code trouble_of(const struct partition *partition) {
     struct producer *producer = producer_of(partition);
     if (producer->config->enable_idempotence && partition->producer_id < 0) {
-        return (sluice_code)atomic_load_explicit(&producer->identity.trouble, memory_order_relaxed);
+        struct identity *identity = &producer->identity;
+        int32_t trouble = atomic_load_explicit(&identity->trouble, memory_order_relaxed);
+        return (sluice_code)(trouble != SLUICE_OK
+                                 ? trouble
+                                 : atomic_load_explicit(&identity->awaits, memory_order_relaxed));
     }
-    return metadata_trouble(&producer->metadata);
+    return metadata_obstacle(&producer->metadata);
 }
 
 /* Gives up on a batch. What was stamped leaves a gap in the sequence, or, if it is unsure, may

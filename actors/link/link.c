@@ -126,6 +126,22 @@ void link_throttle(struct link *link, uint64_t now_ns, int64_t throttle_ms) {
                                                    .text = "the broker asks to send less"});
 }
 
+sluice_code link_awaits(const struct link *link) {
+    switch (link->state) {
+    case LINK_LOOKUP:
+    case LINK_CONNECTING:
+        return SLUICE_NO_BROKER;
+    case LINK_NEGOTIATING:
+        return SLUICE_NO_ANSWER;
+    case LINK_READY:
+        return link->outstanding > 0 ? SLUICE_NO_ANSWER : SLUICE_OK;
+    case LINK_IDLE:
+    case LINK_BACKOFF:
+        break;
+    }
+    return SLUICE_OK;
+}
+
 uint32_t link_outstanding(const struct link *link) {
     return link->outstanding;
 }

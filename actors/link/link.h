@@ -144,6 +144,9 @@ int16_t link_version(const struct link *link, int16_t api, int16_t max);
 int32_t link_correlation(struct link *link);
 /* Queues a request; READY only. Written by the next link_step. */
 void link_send(struct link *link, struct link_request *request);
+/* What its owner waits for while nothing has failed: SLUICE_NO_BROKER for a connection,
+ * SLUICE_NO_ANSWER on one; else SLUICE_OK. */
+sluice_code link_awaits(const struct link *link);
 /* Requests queued or sent and not done. */
 uint32_t link_outstanding(const struct link *link);
 

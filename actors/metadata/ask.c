@@ -217,6 +217,9 @@ void ask_step(struct metadata *metadata, struct rt_turn *turn) {
         link_step(&state->link, turn);
         request_take_answers(metadata, turn);
     } while (move_on(metadata, turn));
+    bool known = state->snapshot != NULL && state->failing_ns == 0;
+    atomic_store_explicit(&metadata->awaits, known ? SLUICE_OK : link_awaits(&state->link),
+                          memory_order_relaxed);
     uint64_t due = state->asking ? RT_FOREVER : any_due(state);
     due = due <= turn->now_ns ? RT_FOREVER : due; /* the link is on it */
     if (state->starved) {

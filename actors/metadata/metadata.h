@@ -55,6 +55,8 @@ struct metadata {
     _Atomic int32_t trouble;          /* why nobody could be asked, a sluice_code; SLUICE_OK once
                                          somebody answers. Relaxed: it is for those who ran out
                                          of time without an answer */
+    _Atomic int32_t awaits;           /* what nobody has answered to yet, a sluice_code; SLUICE_OK
+                                         while the cluster is known. Relaxed: as trouble */
     _Atomic uint32_t closing;         /* 1: no fetch is accepted; pairs with `entering` */
     _Atomic uint32_t entering;        /* application threads that may be posting a fetch */
     struct metadata_state *state;     /* private to actors/metadata */
@@ -88,6 +90,13 @@ static inline const struct snapshot *metadata_now(struct metadata *metadata) {
 /* Why no metadata comes, as far as it is known; SLUICE_OK when it comes. Any thread. */
 static inline sluice_code metadata_trouble(const struct metadata *metadata) {
     return (sluice_code)atomic_load_explicit(&metadata->trouble, memory_order_relaxed);
+}
+/* As above, and if nothing has failed yet, what is waited for. For reports. Any thread. */
+static inline sluice_code metadata_obstacle(const struct metadata *metadata) {
+    sluice_code trouble = metadata_trouble(metadata);
+    return trouble != SLUICE_OK
+               ? trouble
+               : (sluice_code)atomic_load_explicit(&metadata->awaits, memory_order_relaxed);
 }
 /* Ends the actor; producer_actor_gone() is called when it has gone. */
 void metadata_close(struct metadata *metadata);

@@ -10,8 +10,7 @@ static void announce(const struct writer *writer, struct stretch *stretch, bool 
     struct partition *partition = stretch->partition;
     if (partition->index < 0) {
         RT_ASSERT(closed);
-        stretch->batch->last_error = (sluice_code)atomic_load_explicit(
-            &partition->topic->producer->metadata.trouble, memory_order_relaxed);
+        stretch->batch->last_error = metadata_obstacle(&partition->topic->producer->metadata);
         batch_decide(stretch->batch, SLUICE_NOT_PERSISTED, writer->error, -1);
     } else if (stretch->is_new) {
         rt_lane_unbounded_push(&partition->arrivals, &stretch->batch->mail.node);

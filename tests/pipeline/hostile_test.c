@@ -16,11 +16,19 @@ static const char *const hasty[] = {"delivery.timeout.ms",
                                     "400",
                                     NULL};
 
-static struct rig *start(const char *bootstrap) {
-    struct rig_setup setup = {.seed = 3, .settings = hasty, .bootstrap = bootstrap};
+/* As above, and the records' time is over before a connection is given up. */
+static const char *const hastier[] = {"delivery.timeout.ms", "3000", "request.timeout.ms", "1000",
+                                      NULL};
+
+static struct rig *start_with(const char *bootstrap, const char *const *settings) {
+    struct rig_setup setup = {.seed = 3, .settings = settings, .bootstrap = bootstrap};
     struct rig *rig = rig_world(&setup);
     rig_open(rig, &setup);
     return rig;
+}
+
+static struct rig *start(const char *bootstrap) {
+    return start_with(bootstrap, hasty);
 }
 
 /* Each question gets one clear error by its deadline, and each record its outcome. */
@@ -68,6 +76,14 @@ Test(hostile, packets_vanish) {
     rig_free(rig);
 }
 
+Test(hostile, packets_vanish_for_longer_than_the_records_wait) {
+    struct rig *rig = start_with("10.0.0.1:9092", hastier);
+    struct rt_address nowhere = rig_address(1);
+    rt_sim_fault(rig->world, &nowhere, RT_SIM_BLACKHOLE);
+    expect_clear_errors(rig, SLUICE_NO_BROKER);
+    rig_free(rig);
+}
+
 static void greet_http(struct peer *peer, struct peer_side *side) {
     static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
     (void)peer;
@@ -107,9 +123,9 @@ static void greet_half(struct peer *peer, struct peer_side *side) {
     peer_hang_up(side);
 }
 
-static void meet(void (*greet)(struct peer *, struct peer_side *), peer_script script,
-                 sluice_code expected) {
-    struct rig *rig = start("10.0.0.1:9092");
+static void meet_with(const char *const *settings, void (*greet)(struct peer *, struct peer_side *),
+                      peer_script script, sluice_code expected) {
+    struct rig *rig = start_with("10.0.0.1:9092", settings);
     struct peer *peer = calloc(1, sizeof *peer);
     struct rt_address address = rig_address(1);
     peer_start(peer, rig->world, &address, script);
@@ -118,6 +134,11 @@ static void meet(void (*greet)(struct peer *, struct peer_side *), peer_script s
     peer_stop(peer, rig->world);
     rig_free(rig);
     free(peer);
+}
+
+static void meet(void (*greet)(struct peer *, struct peer_side *), peer_script script,
+                 sluice_code expected) {
+    meet_with(hasty, greet, script, expected);
 }
 
 Test(hostile, an_http_server) {
@@ -130,6 +151,23 @@ Test(hostile, a_tls_server) {
 
 Test(hostile, silence) {
     meet(NULL, NULL, SLUICE_CONNECTION_TIMED_OUT);
+}
+
+Test(hostile, silence_for_longer_than_the_records_wait) {
+    meet_with(hastier, NULL, NULL, SLUICE_NO_ANSWER);
+}
+
+Test(hostile, silence_after_the_metadata_for_longer_than_the_records_wait) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 3, .partitions = 1, .settings = hastier, .brokers = {.broker_count = 1}});
+    uint64_t dropped = rig_fault(rig, SLUICE_FAULT_DROP, 18, 1, 0);
+    rig_produce_some(rig, 0, 3);
+    cr_expect(rig_await(rig, 3, 3100));
+    cr_expect_gt(rig_hits(rig, dropped), 0);
+    rig_expect_all(rig, SLUICE_NOT_PERSISTED, SLUICE_DELIVERY_TIMED_OUT);
+    cr_expect_eq(rig->records[0].report.last_error, SLUICE_NO_ANSWER, "%s",
+                 sluice_code_name(rig->records[0].report.last_error));
+    rig_end(rig);
 }
 
 Test(hostile, garbage) {
