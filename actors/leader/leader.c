@@ -100,7 +100,7 @@ static uint64_t oldest(const struct partition *partition) {
     uint64_t held_ns = atomic_load_explicit(&partition->held_oldest_ns, memory_order_acquire);
     uint32_t unsent = atomic_load_explicit(&partition->unsent, memory_order_acquire);
     uint64_t lent_ns = atomic_load_explicit(&partition->lent_oldest_ns, memory_order_acquire);
-    if (lent_ns == 0 && unsent != 0) {
+    if (lent_ns == 0 && unsent != 0 && !RT_MUTANT(overlooked_between)) {
         return 0;
     }
     uint64_t here_ns = partition->pending.first != NULL ? partition->pending.first->opened_ns : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One actor, two workers, and who sends to it: by a ring, by an unbounded lane, by a mark. The word
- * of runtime/actor.h and runtime/activate.c, with the real lanes.
+ * One actor, two workers, and who sends to it: by a ring, by an unbounded lane, by the mark of a
+ * timer. The word of runtime/actor.h and runtime/activate.c, with the real lanes.
  */
 #include "runtime/activate.h"
 #include "runtime/assert.h"
@@ -11,10 +11,14 @@
 #include "stress/explore/scenarios.h"
 
 enum { RING_MESSAGES = 2, LANE_MESSAGES = 2 };
-enum { MARK = 3 };
+enum { MARK = 3, DUE_NS = 1 };
 enum { SAW_BUSY };
 
+bool rt_mutant_clock_before_claim;
+
 static struct {
+    struct rt_world_ops ops;
+    uint64_t now_ns;
     struct rt_actor actor;
     struct rt_lane_ring ring;
     struct rt_lane_unbounded lane;
@@ -26,11 +30,11 @@ static struct {
 
 static enum rt_verdict run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     (void)actor;
-    (void)turn;
     EXPLORE_CHECK(!state.inside, "two workers are inside");
     state.inside = true;
     if ((marks & RT_MARK(MARK)) != 0) {
         EXPLORE_CHECK(state.told, "a mark without what was written before it");
+        EXPLORE_CHECK(turn->now_ns >= DUE_NS, "a timer that rings before its time");
         state.marked = true;
     }
     void *message;
@@ -55,11 +59,22 @@ static enum rt_verdict run(struct rt_actor *actor, struct rt_turn *turn, uint32_
 
 static const struct rt_actor_kind kind = {.name = "explored", .run = run};
 
+static uint64_t now(struct rt_world *world) {
+    (void)world;
+    EXPLORE_STEP("clock");
+    return state.now_ns;
+}
+
 static void set_up(void) {
+    rt_mutant_clock_before_claim = explore_variant("clock-first");
+    state.now_ns = 0;
     state.from_ring = state.from_lane = 0;
     state.told = state.marked = state.inside = false;
-    (void)rig_reset();
-    rt_actor_start(&state.actor, &kind, rig_world());
+    struct rt_world *world = &rig_reset()->world;
+    state.ops = *world->ops;
+    state.ops.now_ns = now;
+    world->ops = &state.ops;
+    rt_actor_start(&state.actor, &kind, world);
     RT_ASSERT(rt_lane_ring_init(&state.ring, rig_world(), RING_MESSAGES));
     rt_lane_unbounded_init(&state.lane);
 }
@@ -92,8 +107,10 @@ static void send_by_lane(void) {
     }
 }
 
+/* As a timer does. */
 static void send_mark(void) {
     state.told = true;
+    state.now_ns = DUE_NS;
     rt_mark(&state.actor, RT_MARK(MARK));
 }
 
@@ -113,6 +130,7 @@ const struct explore_scenario activation_scenario = {
                 {"worker 1", rig_worker, true},
                 {"worker 2", rig_worker, true}},
     .variants = {{"notify-first", NULL},
+                 {"clock-first", NULL},
                  {"release-torn", "release"},
                  {"requeue-torn", "requeue"},
                  {"claim-torn", "rt_activate"},

@@ -3,9 +3,64 @@
 #include <signal.h>
 
 #include "harness.h"
+#include "runtime/activate.h"
 #include "test.h"
 
 enum { MS = 1000000 };
+
+/* ---- the clock of an activation -------------------------------------------------------------- */
+
+enum { RINGS = 1, DUE_NS = 7 };
+
+static struct {
+    struct rt_actor actor;
+    uint64_t now_ns;
+    bool rung;
+    uint32_t submitted, rings_seen;
+} moment;
+
+/* In the moment in which somebody reads the clock a timer's time comes, and it rings. */
+static uint64_t read_while_it_rings(struct rt_world *world) {
+    uint64_t read_ns = moment.now_ns;
+    (void)world;
+    if (!moment.rung) {
+        moment.rung = true;
+        moment.now_ns = DUE_NS;
+        rt_mark(&moment.actor, RT_MARK(RINGS));
+    }
+    return read_ns;
+}
+
+static void count_submitted(struct rt_world *world, struct rt_actor *actor) {
+    (void)world;
+    (void)actor;
+    moment.submitted++;
+}
+
+static enum rt_verdict look_at_the_clock(struct rt_actor *actor, struct rt_turn *turn,
+                                         uint32_t marks) {
+    (void)actor;
+    if ((marks & RT_MARK(RINGS)) != 0) {
+        moment.rings_seen++;
+        cr_assert_geq(turn->now_ns, DUE_NS, "rung before its time");
+    }
+    return RT_IDLE;
+}
+
+/* Else it would be taken for one that was moved since, and wait for a ring that never comes. */
+Test(timer, that_rings_in_an_activation_is_due_by_the_clock_of_that_activation) {
+    static const struct rt_actor_kind kind = {.name = "watcher", .run = look_at_the_clock};
+    static const struct rt_world_ops ops = {.now_ns = read_while_it_rings,
+                                            .submit = count_submitted};
+    struct rt_world world = {.ops = &ops};
+    struct rt_turn turn = {.world = &world, .budget = 1};
+    rt_actor_start(&moment.actor, &kind, &world);
+    rt_notify(&moment.actor);
+    cr_assert_eq(rt_activate(&moment.actor, &turn), RT_ACTIVATION_REQUEUE);
+    cr_assert_eq(rt_activate(&moment.actor, &turn), RT_ACTIVATION_DONE);
+    cr_expect_eq(moment.rings_seen, 1);
+    cr_expect_eq(moment.submitted, 1);
+}
 
 /* ---- one timer, armed again and again -------------------------------------------------------- */
 
