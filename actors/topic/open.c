@@ -113,6 +113,16 @@ const char *sluice_topic_name(const sluice_topic *handle) {
     return handle == NULL ? NULL : ((const struct topic *)handle)->name;
 }
 
+/* Why a number of partitions is not known: an error, or that the time is up and what for. */
+static void explain(sluice_error *error, sluice_code why, sluice_code awaited) {
+    if (why != SLUICE_OK || awaited == SLUICE_OK) {
+        sluice_error_code(error, why != SLUICE_OK ? why : SLUICE_TIMED_OUT);
+    } else {
+        sluice_error_set(error, SLUICE_TIMED_OUT, "%s: %s", sluice_code_text(SLUICE_TIMED_OUT),
+                         sluice_code_text(awaited));
+    }
+}
+
 int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
                                      sluice_error *error) {
     struct topic *topic = topic_from(handle);
@@ -137,10 +147,8 @@ int32_t sluice_topic_partition_count(sluice_topic *handle, int64_t timeout_ms,
         }
         bool final = why != SLUICE_OK && !snapshot_error_passes(why);
         if (!in_time || final) {
-            sluice_code trouble = (sluice_code)atomic_load_explicit(&producer->metadata.trouble,
-                                                                    memory_order_relaxed);
-            why = why != SLUICE_OK ? why : trouble;
-            sluice_error_code(error, why != SLUICE_OK ? why : SLUICE_TIMED_OUT);
+            explain(error, why != SLUICE_OK ? why : metadata_trouble(&producer->metadata),
+                    metadata_obstacle(&producer->metadata));
             return -1;
         }
         if (in_callback(producer)) {

@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SAMPLES_MAX = 1 << 20 };
+#include "cli/bench/silence.h"
+
+enum { SAMPLES_MAX = 1 << 20, WAIT_MS = 100 };
 
 struct result {
     struct tally tally;
@@ -46,19 +48,44 @@ static void bench_close(struct bench *bench) {
     free(bench->value);
 }
 
+/* While nothing comes, says so from time to time, and why as far as it is known. */
+static void silence_tell(struct silence *silence, const struct bench *bench,
+                         const struct tally *tally) {
+    uint64_t now_ns = clock_ns();
+    if (!silence_due(silence, now_ns)) {
+        return;
+    }
+    (void)fprintf(stderr, "sluice bench: after %" PRIu64 " s ", silence_seconds(silence, now_ns));
+    sluice_error error;
+    if (sluice_topic_partition_count(bench->topics[0], 0, &error) < 0) {
+        (void)fprintf(stderr, "no broker tells of topic \"t0\": %s\n", error.text);
+    } else {
+        (void)fprintf(stderr, "%" PRIu64 " of the first %" PRIu64 " records have no outcome\n",
+                      tally_open(tally), tally->accepted);
+    }
+}
+
 bool bench_warm_up(struct bench *bench) {
     struct tally tally = {.accepted = 0};
+    struct silence silence;
+    silence_begin(&silence, clock_ns());
     for (int64_t i = 0; i < bench->topic_count && interrupts_seen() == 0; i++) {
         sluice_record record = {.value = bench->value, .value_size = (size_t)bench->record_bytes};
-        sluice_code code = sluice_produce_wait(bench->topics[i], &record, -1);
+        sluice_code code = sluice_produce_wait(bench->topics[i], &record, WAIT_MS);
+        while (tally_passes(&tally, code) && interrupts_seen() == 0) {
+            tally_poll(&tally, bench->producer, 0);
+            silence_tell(&silence, bench, &tally);
+            code = sluice_produce_wait(bench->topics[i], &record, WAIT_MS);
+        }
         if (code == SLUICE_OK) {
             tally.accepted++;
         } else {
             tally_refused(&tally, code);
         }
     }
-    while (sluice_flush(bench->producer, 100) == SLUICE_TIMED_OUT && interrupts_seen() == 0) {
+    while (sluice_flush(bench->producer, WAIT_MS) == SLUICE_TIMED_OUT && interrupts_seen() == 0) {
         tally_poll(&tally, bench->producer, 0);
+        silence_tell(&silence, bench, &tally);
     }
     tally_poll(&tally, bench->producer, 0);
     tally_errors_print(&tally, stderr);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`sluice bench`: it measures what it says it does."""
 import json
+import socket
 
 from harness import Broker, equal, main, sluice
 
@@ -51,6 +52,16 @@ def test_people_get_lines():
         result = sluice('bench', '-b', broker.bootstrap, '--records', 100)
         equal(result.status, 0, result.text)
         assert b'100 persisted' in result.stdout and b'latency' in result.stdout, result.stdout
+
+
+def test_a_dead_port_ends_with_an_error_that_says_why():
+    with socket.socket() as closed:
+        closed.bind(('127.0.0.1', 0))  # taken, and nobody listens
+        result = sluice('bench', '-b', f'127.0.0.1:{closed.getsockname()[1]}', '--records', 10,
+                        '-X', 'delivery.timeout.ms=1500', '-X', 'request.timeout.ms=1000')
+    equal((result.status, result.stdout), (1, b''), result.text)
+    assert 'SLUICE_CONNECTION_REFUSED' in result.text, result.text
+    assert 'nothing was measured' in result.text, result.text
 
 
 if __name__ == '__main__':

@@ -157,6 +157,17 @@ Test(hostile, silence_for_longer_than_the_records_wait) {
     meet_with(hastier, NULL, NULL, SLUICE_NO_ANSWER);
 }
 
+Test(hostile, silence_is_named_when_the_time_for_the_partition_count_is_up) {
+    struct rig *rig = start("10.0.0.1:9092");
+    struct rt_address nowhere = rig_address(1);
+    rt_sim_fault(rig->world, &nowhere, RT_SIM_BLACKHOLE);
+    sluice_error error = {0};
+    cr_expect_eq(sluice_topic_partition_count(rig->topic, 500, &error), -1);
+    cr_expect_eq(error.code, SLUICE_TIMED_OUT);
+    cr_expect_not_null(strstr(error.text, sluice_code_text(SLUICE_NO_BROKER)), "%s", error.text);
+    rig_free(rig);
+}
+
 Test(hostile, silence_after_the_metadata_for_longer_than_the_records_wait) {
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 3, .partitions = 1, .settings = hastier, .brokers = {.broker_count = 1}});
