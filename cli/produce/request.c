@@ -60,7 +60,11 @@ static int partition_set(struct request *request, const char *text) {
 }
 
 static int delimiter_set(struct request *request, const char *text) {
-    request->delimiter = strcmp(text, "\\t") == 0 ? "\t" : text;
+    bool is_tab = strcmp(text, "\\t") == 0;
+    if (!is_tab && strchr(text, '\\') != NULL && strlen(text) > 1) {
+        return usage_error("produce", "-K %s: a backslash stands alone or in \\t, a tab", text);
+    }
+    request->delimiter = is_tab ? "\t" : text;
     request->delimiter_size = strlen(request->delimiter);
     return request->delimiter_size > 0 ? EXIT_DONE : usage_error("produce", "-K is empty");
 }

@@ -23,6 +23,8 @@ WRONG = (
     ['produce', '-b', HERE, '-t', 'topic', '-p', 'first'],
     ['produce', '-b', HERE, '-t', 'topic', '-p', '-1'],
     ['produce', '-b', HERE, '-t', 'topic', '-K', ''],
+    ['produce', '-b', HERE, '-t', 'topic', '-K', '\\q'],
+    ['produce', '-b', HERE, '-t', 'topic', '-K', 'a\\tb'],
     ['produce', '-b', HERE, '-t', 'topic', '-H', 'header'],
     ['produce', '-b', HERE, '-t', 'topic', '-z', 'lz4'],
     ['produce', '-b', HERE, '-t', 'topic', '-X', 'linger.ms'],
@@ -40,6 +42,7 @@ WRONG = (
     ['metadata'],
     ['metadata', '-b', HERE, 'topic'],
     ['metadata', '-b', HERE, '-t', ''],
+    ['metadata', '-b', HERE, '-t', '..'],
     ['help', 'frobnicate'],
     ['bench'],
     ['bench', '-b', HERE, '--records', '0'],
@@ -61,6 +64,11 @@ def test_wrong_usage_is_told_in_one_line_with_status_2():
 def test_the_nearest_option_is_named():
     result = sluice('produce', '-b', HERE, '-t', 'topic', '-X', 'linge.ms=1')
     assert 'linger.ms' in result.text, result.text
+
+
+def test_an_escape_that_is_none_is_told_with_its_option():
+    result = sluice('produce', '-b', HERE, '-t', 'topic', '-K', '\\q')
+    assert '-K \\q: ' in result.text and 'a tab' in result.text, result.text
 
 
 def test_help_is_everywhere():
