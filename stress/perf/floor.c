@@ -19,11 +19,13 @@
 
 #include "protocol/crc32c.h"
 #include "protocol/murmur2.h"
+#include "stress/perf/payload.h"
 #include "stress/perf/perf.h"
 
 enum {
     REQUESTS_IN_FLIGHT_MAX = 5,
     BATCH_BYTES_MAX = 256 * 1024,
+    OPEN_BYTES_MAX = 32 * 1024 * 1024, /* of all batches: as much as Sluice's buffer.memory */
     RECORD_OVERHEAD_BYTES_MAX = 32,
     REQUEST_HEADER_BYTES_MAX = 96,
     BATCH_HEADER_BYTES = 61,
@@ -41,8 +43,11 @@ struct open_request {
 
 struct floor {
     struct perf_arguments arguments;
+    struct perf_payload payload;
     struct open_request *requests; /* [topic * partition_count + partition] */
-    uint8_t *value;
+    uint32_t request_count;
+    uint32_t partition_count; /* of each topic */
+    uint32_t batch_bytes_max;
     uint32_t sticky_partition;
     uint32_t unanswered;
     int socket;
@@ -135,10 +140,9 @@ static void name_topic(char name[16], uint32_t topic) {
 
 /* Everything before the first record that does not change from one request to the next. */
 static void prepare_request(const struct floor *floor, uint32_t topic, uint32_t partition) {
-    struct open_request *request =
-        &floor->requests[topic * floor->arguments.partition_count + partition];
-    request->bytes = malloc(REQUEST_HEADER_BYTES_MAX + BATCH_BYTES_MAX +
-                            floor->arguments.value_size + RECORD_OVERHEAD_BYTES_MAX);
+    struct open_request *request = &floor->requests[topic * floor->partition_count + partition];
+    request->bytes = malloc(REQUEST_HEADER_BYTES_MAX + floor->batch_bytes_max +
+                            floor->arguments.value_size_max + RECORD_OVERHEAD_BYTES_MAX);
     if (request->bytes == NULL)
         perf_give_up("batches", "no memory");
     char name[16];
@@ -194,7 +198,7 @@ static void send_request(struct floor *floor, struct open_request *request) {
 
 static inline struct open_request *choose_request(const struct floor *floor, uint64_t index,
                                                   const uint8_t *key) {
-    uint32_t partition_count = floor->arguments.partition_count;
+    uint32_t partition_count = floor->partition_count;
     uint32_t partition = floor->sticky_partition;
     if (key != NULL)
         partition =
@@ -206,7 +210,8 @@ static inline void add_record(struct floor *floor, uint64_t index) {
     uint8_t key[PERF_KEY_BYTES];
     perf_key_write(key, index);
     bool keyed = floor->arguments.keyed;
-    int32_t value_size = (int32_t)floor->arguments.value_size;
+    const struct perf_value *value = perf_payload_value(&floor->payload, index);
+    int32_t value_size = (int32_t)value->size;
     struct open_request *request = choose_request(floor, index, keyed ? key : NULL);
     int32_t delta = (int32_t)request->record_count++;
     uint32_t body = 3 + varint_size(delta) + (keyed ? PERF_KEY_BYTES : 0) +
@@ -221,13 +226,13 @@ static inline void add_record(struct floor *floor, uint64_t index) {
         at += PERF_KEY_BYTES;
     }
     at = put_varint(at, value_size);
-    memcpy(at, floor->value, (size_t)value_size);
+    memcpy(at, value->bytes, value->size);
     at += value_size;
     *at++ = 0; /* headers */
     request->size = (uint32_t)(at - request->bytes);
-    if (request->size >= BATCH_BYTES_MAX || floor->arguments.latency) {
+    if (request->size >= floor->batch_bytes_max || floor->arguments.latency) {
         send_request(floor, request);
-        floor->sticky_partition = (floor->sticky_partition + 1) % floor->arguments.partition_count;
+        floor->sticky_partition = (floor->sticky_partition + 1) % floor->partition_count;
     }
 }
 
@@ -268,8 +273,8 @@ static void touch_topic(const struct floor *floor, uint32_t topic) {
 
 /* One record to every partition, until the broker takes it. */
 static void warm_up(struct floor *floor) {
-    uint32_t partition_count = floor->arguments.partition_count;
-    for (uint32_t i = 0; i < floor->arguments.topic_count * partition_count; i++) {
+    uint32_t partition_count = floor->partition_count;
+    for (uint32_t i = 0; i < floor->request_count; i++) {
         struct open_request *request = &floor->requests[i];
         static const uint8_t record[] = {14, 0, 0, 0, 1, 2, 'w', 0};
         memcpy(request->bytes + request->size, record, sizeof(record));
@@ -306,8 +311,7 @@ static void run(struct floor *floor) {
             latencies_ns[index] = perf_now_ns() - start_ns;
         }
     }
-    uint32_t request_count = floor->arguments.topic_count * floor->arguments.partition_count;
-    for (uint32_t i = 0; i < request_count; i++) {
+    for (uint32_t i = 0; i < floor->request_count; i++) {
         if (floor->requests[i].record_count > 0)
             send_request(floor, &floor->requests[i]);
     }
@@ -317,24 +321,31 @@ static void run(struct floor *floor) {
     free(latencies_ns);
 }
 
+static void prepare(struct floor *floor) {
+    floor->partition_count = floor->arguments.floor_partitions;
+    floor->request_count = floor->arguments.topic_count * floor->partition_count;
+    floor->batch_bytes_max = OPEN_BYTES_MAX / floor->request_count;
+    if (floor->batch_bytes_max > BATCH_BYTES_MAX)
+        floor->batch_bytes_max = BATCH_BYTES_MAX;
+    floor->requests = calloc(floor->request_count, sizeof(*floor->requests));
+    if (floor->requests == NULL)
+        perf_give_up("batches", "no memory");
+    for (uint32_t i = 0; i < floor->request_count; i++)
+        prepare_request(floor, i / floor->partition_count, i % floor->partition_count);
+    perf_payload_create(&floor->payload, &floor->arguments);
+}
+
 int main(int count, char **words) {
     static struct floor floor;
     perf_arguments_read(&floor.arguments, count, words);
-    uint32_t request_count = floor.arguments.topic_count * floor.arguments.partition_count;
-    floor.requests = calloc(request_count, sizeof(*floor.requests));
-    floor.value = perf_value_create(floor.arguments.value_size);
-    if (floor.requests == NULL)
-        perf_give_up("batches", "no memory");
-    for (uint32_t i = 0; i < request_count; i++)
-        prepare_request(&floor, i / floor.arguments.partition_count,
-                        i % floor.arguments.partition_count);
+    prepare(&floor);
     connect_to_broker(&floor);
     warm_up(&floor);
     run(&floor);
-    for (uint32_t i = 0; i < request_count; i++)
+    for (uint32_t i = 0; i < floor.request_count; i++)
         free(floor.requests[i].bytes);
     close(floor.socket);
     free(floor.requests);
-    free(floor.value);
+    perf_payload_destroy(&floor.payload);
     return 0;
 }

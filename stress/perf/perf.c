@@ -2,128 +2,15 @@
 #include "stress/perf/perf.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
-
-enum {
-    OPTION_TOPICS = 256,
-    OPTION_RECORDS,
-    OPTION_SIZE,
-    OPTION_KEYED,
-    OPTION_LATENCY,
-    OPTION_THREADS,
-    OPTION_PARTITIONS,
-    OPTION_JSON
-};
-
-static const struct option long_options[] = {
-    {"topics", required_argument, NULL, OPTION_TOPICS},
-    {"records", required_argument, NULL, OPTION_RECORDS},
-    {"size", required_argument, NULL, OPTION_SIZE},
-    {"keyed", no_argument, NULL, OPTION_KEYED},
-    {"latency", no_argument, NULL, OPTION_LATENCY},
-    {"threads", required_argument, NULL, OPTION_THREADS},
-    {"partitions", required_argument, NULL, OPTION_PARTITIONS},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {NULL, 0, NULL, 0},
-};
 
 void perf_give_up(const char *what, const char *why) {
     fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, why);
     exit(1);
-}
-
-static _Noreturn void refuse(const char *what) {
-    fprintf(stderr,
-            "%s: %s; use -b HOST:PORT [--topics N] [--records N] [--size BYTES] [--keyed] "
-            "[--latency] [--threads N] [--partitions N] [-X name=value]... [--json]\n",
-            program_invocation_short_name, what);
-    exit(2);
-}
-
-static uint64_t number_in(const char *text, uint64_t lowest, uint64_t highest) {
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text || number < lowest || number > highest)
-        refuse(text);
-    return number;
-}
-
-static void add_option(struct perf_arguments *arguments, char *text) {
-    char *equals = strchr(text, '=');
-    if (equals == NULL || arguments->option_count == PERF_OPTIONS_MAX)
-        refuse(text);
-    *equals = '\0';
-    arguments->option_names[arguments->option_count] = text;
-    arguments->option_values[arguments->option_count++] = equals + 1;
-}
-
-static void take_option(struct perf_arguments *arguments, int option) {
-    switch (option) {
-    case 'b':
-        arguments->bootstrap = optarg;
-        break;
-    case 'X':
-        add_option(arguments, optarg);
-        break;
-    case OPTION_TOPICS:
-        arguments->topic_count = (uint32_t)number_in(optarg, 1, PERF_TOPICS_MAX);
-        break;
-    case OPTION_RECORDS:
-        arguments->record_count = number_in(optarg, 1, UINT32_MAX);
-        break;
-    case OPTION_SIZE:
-        arguments->value_size = number_in(optarg, 0, 1000000);
-        break;
-    case OPTION_THREADS:
-        arguments->thread_count = (uint32_t)number_in(optarg, 1, 64);
-        break;
-    case OPTION_PARTITIONS:
-        arguments->partition_count = (uint32_t)number_in(optarg, 1, 1000);
-        break;
-    case OPTION_KEYED:
-        arguments->keyed = true;
-        break;
-    case OPTION_LATENCY:
-        arguments->latency = true;
-        break;
-    case OPTION_JSON:
-        break;
-    default:
-        refuse("unknown option");
-    }
-}
-
-void perf_arguments_read(struct perf_arguments *arguments, int count, char **words) {
-    *arguments = (struct perf_arguments){.record_count = 1000000,
-                                         .value_size = 100,
-                                         .topic_count = 1,
-                                         .thread_count = 1,
-                                         .partition_count = 4};
-    int option;
-    while ((option = getopt_long(count, words, "b:X:", long_options, NULL)) != -1)
-        take_option(arguments, option);
-    if (arguments->bootstrap == NULL || optind != count)
-        refuse("-b is missing, or there is a word too many");
-}
-
-uint8_t *perf_value_create(size_t size) {
-    uint8_t *value = malloc(size + 1);
-    if (value == NULL)
-        perf_give_up("value", "no memory");
-    for (size_t i = 0; i < size; i++)
-        value[i] = (uint8_t)('a' + i % 26);
-    return value;
-}
-
-void perf_key_write(uint8_t key[PERF_KEY_BYTES], uint64_t index) {
-    uint64_t mixed = index * 0x9E3779B97F4A7C15u;
-    mixed ^= mixed >> 32;
-    memcpy(key, &mixed, PERF_KEY_BYTES);
 }
 
 static int64_t nanoseconds(clockid_t clock) {
@@ -137,7 +24,9 @@ int64_t perf_now_ns(void) {
 }
 
 struct perf_span perf_span_now(void) {
-    return (struct perf_span){perf_now_ns(), nanoseconds(CLOCK_PROCESS_CPUTIME_ID)};
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (struct perf_span){perf_now_ns(), nanoseconds(CLOCK_PROCESS_CPUTIME_ID), usage.ru_nvcsw};
 }
 
 static int compare(const void *one, const void *other) {
@@ -153,16 +42,24 @@ static void print_percentile(const char *name, const int64_t *sorted, size_t cou
         printf(",\"%s\":%.1f", name, (double)sorted[(count - 1) * permille / 1000] / 1000);
 }
 
-/* Not getrusage: its figure survives exec and so begins with the size of who started us. */
-static long resident_max_kb(void) {
+/* A number of /proc/self/status. For peak memory not getrusage: its figure survives exec and so
+ * begins with the size of who started us. */
+static long status_field(const char *name) {
     FILE *file = fopen("/proc/self/status", "r");
     char line[256];
-    long kb = 0;
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL && kb == 0)
-        kb = strncmp(line, "VmHWM:", 6) == 0 ? strtol(line + 6, NULL, 10) : 0;
+    size_t length = strlen(name);
+    long value = -1;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL && value < 0)
+        value = strncmp(line, name, length) == 0 ? strtol(line + length, NULL, 10) : -1;
     if (file != NULL)
         fclose(file);
-    return kb;
+    return value;
+}
+
+/* What every object ends with: peak memory, and the threads besides the one that prints. */
+static void print_process(void) {
+    printf(",\"maxrss_kb\":%ld,\"threads\":%ld}\n", status_field("VmHWM:"),
+           status_field("Threads:") - 1);
 }
 
 void perf_result_print(uint64_t record_count, struct perf_span begin, struct perf_span end,
@@ -176,5 +73,18 @@ void perf_result_print(uint64_t record_count, struct perf_span begin, struct per
     print_percentile("p50_us", latencies_ns, count, 500);
     print_percentile("p99_us", latencies_ns, count, 990);
     print_percentile("p999_us", latencies_ns, count, 999);
-    printf(",\"maxrss_kb\":%ld}\n", resident_max_kb());
+    print_process();
+}
+
+void perf_idle_print(struct perf_span begin, struct perf_span end) {
+    double seconds = (double)(end.wall_ns - begin.wall_ns) / 1e9;
+    printf("{\"idle_cpu_us_per_second\":%.1f,\"wakeups_per_second\":%.1f",
+           (double)(end.cpu_ns - begin.cpu_ns) / 1000 / seconds,
+           (double)(end.wakeups - begin.wakeups) / seconds);
+    print_process();
+}
+
+void perf_fill_print(uint64_t record_count) {
+    printf("{\"accepted\":%llu", (unsigned long long)record_count);
+    print_process();
 }

@@ -10,7 +10,7 @@ BAR, GAP = 14, 18
 
 def chart(results):
     """The bars of all throughput workloads; the axis begins at 0."""
-    entries = [entry for entry in results['workloads'] if not entry['latency']]
+    entries = [entry for entry in results['workloads'] if entry['kind'] == 'throughput']
     figures = [program['cpu_ns_per_record'] for entry in entries
                for program in entry['programs'].values()]
     scale = (WIDTH - LEFT - RIGHT) / max([one['max'] for one in figures] or [1])
