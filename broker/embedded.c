@@ -36,6 +36,10 @@ static void task_run(struct broker_cluster *cluster, struct broker_call *call) {
 
 void broker_task_run(struct sluice_broker *broker, struct broker_task *task,
                      void (*run)(struct broker_cluster *cluster, struct broker_task *task)) {
+    if (broker == NULL) {
+        task->code = SLUICE_INVALID_ARGUMENT; /* all else says that there is nothing */
+        return;
+    }
     task->call.run = task_run;
     task->broker = broker;
     task->run = run;
@@ -53,6 +57,9 @@ void broker_task_run(struct sluice_broker *broker, struct broker_task *task,
 bool broker_task_wait(struct sluice_broker *broker, struct broker_task *task,
                       void (*run)(struct broker_cluster *cluster, struct broker_task *task),
                       int64_t timeout_ms) {
+    if (broker == NULL) {
+        return false;
+    }
     struct broker_watch *watch = broker_cluster_watch(broker->cluster);
     uint64_t now_ns = rt_now(broker->world);
     uint64_t deadline_ns = timeout_ms < 0 || timeout_ms > INT64_MAX / 2000000
@@ -227,13 +234,13 @@ void sluice_broker_destroy(sluice_broker *broker) {
 }
 
 const char *sluice_broker_bootstrap(const sluice_broker *broker) {
-    return broker->bootstrap;
+    return broker == NULL ? NULL : broker->bootstrap;
 }
 
 uint32_t sluice_broker_count(const sluice_broker *broker) {
-    return broker->node_count;
+    return broker == NULL ? 0 : broker->node_count;
 }
 
 uint16_t sluice_broker_port(const sluice_broker *broker, int32_t node) {
-    return node < 1 || (uint32_t)node > broker->node_count ? 0 : broker->ports[node - 1];
+    return node < 1 || (uint32_t)node > sluice_broker_count(broker) ? 0 : broker->ports[node - 1];
 }

@@ -73,6 +73,9 @@ static void excerpt_take(struct broker_cluster *cluster, struct broker_task *tas
 }
 int64_t sluice_broker_read(sluice_broker *broker, const char *topic, int32_t partition,
                            int64_t offset, sluice_broker_record_callback callback, void *context) {
+    if (callback == NULL) {
+        return -1;
+    }
     struct broker_task task = {.topic = topic, .partition = partition, .offset = offset};
     broker_task_run(broker, &task, excerpt_take);
     return task.taken == NULL ? -1 : broker_excerpt_read(task.taken, offset, callback, context);
@@ -82,7 +85,7 @@ static void high_watermark(struct broker_cluster *cluster, struct broker_task *t
     task->result = broker_cluster_high_watermark(cluster, task->topic, task->partition);
 }
 int64_t sluice_broker_high_watermark(sluice_broker *broker, const char *topic, int32_t partition) {
-    struct broker_task task = {.topic = topic, .partition = partition};
+    struct broker_task task = {.topic = topic, .partition = partition, .result = -1};
     broker_task_run(broker, &task, high_watermark);
     return task.result;
 }
@@ -182,6 +185,9 @@ static void fault_add(struct broker_cluster *cluster, struct broker_task *task) 
     task->id = broker_cluster_fault_add(cluster, task->fault);
 }
 uint64_t sluice_broker_fault_add(sluice_broker *broker, const sluice_broker_fault *fault) {
+    if (fault == NULL) {
+        return 0;
+    }
     struct broker_task task = {.fault = fault};
     broker_task_run(broker, &task, fault_add);
     return task.id;
@@ -231,6 +237,10 @@ static void count_all(struct broker_cluster *cluster, struct broker_task *task) 
 }
 void sluice_broker_count_all(sluice_broker *broker, int32_t node,
                              sluice_broker_counters *counters) {
+    if (counters == NULL) {
+        return;
+    }
+    *counters = (sluice_broker_counters){.records = 0};
     struct broker_task task = {.node = node, .counters = counters};
     broker_task_run(broker, &task, count_all);
 }

@@ -20,6 +20,10 @@
  *    SLUICE_INVALID_ARGUMENT where a node is named that is not there, and
  *    SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION for such a topic or partition.
  *  - Names are copied.
+ *  - NULL: a broker that is none is SLUICE_INVALID_ARGUMENT, or what the function returns when
+ *    there is nothing; a topic's name that is none is no topic's. A `sluice_error *` may be NULL,
+ *    and a `context`, which is the caller's. Any other pointer that is NULL makes the call do
+ *    nothing and say that there is nothing.
  */
 #ifndef SLUICE_BROKER_H
 #define SLUICE_BROKER_H
