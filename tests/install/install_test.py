@@ -214,10 +214,16 @@ def step_headers_c11(install):
 
 
 def step_headers_cxx17(install):
-    """The installed headers as strict C++17."""
+    """The installed headers and the README's program as strict C++17."""
     compiler = re.sub(r"(^|/)cc$", r"\1c++", install.compiler)
     compiler = re.sub(r"gcc$", "g++", re.sub(r"clang$", "clang++", compiler))
     compile_headers(install, compiler, "-std=c++17", "-x", "c++")
+    source = os.path.join(install.work, "example.cc")
+    with open(source, "w", encoding="utf-8") as example:
+        example.write(readme_example())
+    install.run(compiler, "-std=c++17", *STRICT, "-I", os.path.join(install.prefix, "include"),
+                "-fsyntax-only", source)
+    print("compiles: the program of README.md")
 
 
 def names_of(install, *command):
