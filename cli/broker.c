@@ -115,10 +115,13 @@ int broker_run(int count, char **arguments) {
     sluice_broker_counters counters;
     sluice_broker_count_all(broker, SLUICE_BROKER_ANY, &counters);
     (void)fprintf(stderr,
-                  "%" PRIu64 " records in %" PRIu64 " batches, %" PRIu64 " duplicates, %" PRIu64
-                  " batches refused, %" PRIu64 " connections\n",
-                  counters.records, counters.batches, counters.duplicates, counters.batches_refused,
-                  counters.connections);
+                  "%" PRIu64 " record%s in %" PRIu64 " batch%s, %" PRIu64 " duplicate%s, %" PRIu64
+                  " batch%s refused, %" PRIu64 " connection%s\n",
+                  counters.records, plural(counters.records), counters.batches,
+                  counters.batches == 1 ? "" : "es", counters.duplicates,
+                  plural(counters.duplicates), counters.batches_refused,
+                  counters.batches_refused == 1 ? "" : "es", counters.connections,
+                  plural(counters.connections));
     sluice_broker_destroy(broker);
     return EXIT_DONE;
 }

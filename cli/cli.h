@@ -51,6 +51,13 @@ uint64_t clock_ns(void);     /* monotonic */
 uint64_t processor_ns(void); /* user and system time of this process */
 long resident_kilobytes_max(void);
 
+/* ---- words ----------------------------------------------------------------------------------- */
+
+/* What stands behind a noun: "s", but of one nothing. */
+static inline const char *plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
 /* ---- what became of records (tally.c) -------------------------------------------------------- */
 
 enum { TALLY_ERRORS_MAX = 16, REPORTS_AT_ONCE = 1024 };

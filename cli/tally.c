@@ -83,7 +83,7 @@ void tally_errors_print(const struct tally *tally, FILE *file) {
         sluice_code error = tally->errors[i].error;
         sluice_code last_error = tally->errors[i].last_error;
         (void)fprintf(file, "%" PRIu64 " record%s: %s", tally->errors[i].count,
-                      tally->errors[i].count == 1 ? "" : "s",
+                      plural(tally->errors[i].count),
                       sluice_code_describe(error, text, sizeof text));
         if (last_error != SLUICE_OK && last_error != error) {
             (void)fprintf(file, "; last: %s", sluice_code_describe(last_error, text, sizeof text));

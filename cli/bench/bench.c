@@ -60,8 +60,8 @@ static void silence_tell(struct silence *silence, const struct bench *bench,
     if (sluice_topic_partition_count(bench->topics[0], 0, &error) < 0) {
         (void)fprintf(stderr, "no broker tells of topic \"t0\": %s\n", error.text);
     } else {
-        (void)fprintf(stderr, "%" PRIu64 " of the first %" PRIu64 " records have no outcome\n",
-                      tally_open(tally), tally->accepted);
+        (void)fprintf(stderr, "%" PRIu64 " of the first %" PRIu64 " record%s not decided yet\n",
+                      tally_open(tally), tally->accepted, plural(tally->accepted));
     }
 }
 

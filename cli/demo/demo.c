@@ -87,9 +87,9 @@ static int demo_verdict(struct demo *demo) {
                 findings.records > 0;
     demo_say(demo,
              "%" PRIu64 " persisted, %" PRIu64 " not persisted, %" PRIu64
-             " unknown; read back: %" PRIu64 " records",
+             " unknown; read back: %" PRIu64 " record%s",
              demo->tally.persisted, demo->tally.not_persisted, demo->tally.unknown,
-             findings.records);
+             findings.records, plural(findings.records));
     demo_say(demo, "%" PRIu64 " lost, %" PRIu64 " doubled or reordered, %" PRIu64 " damaged: %s",
              findings.lost, findings.doubled, findings.damaged,
              good ? "every line is there once, in order" : "NOT as it should be");

@@ -128,8 +128,9 @@ static void interruption_tell(struct run *run) {
         run->interruption_told = true;
         (void)fprintf(stderr,
                       "%ssluice produce: interrupted: delivering %" PRIu64
-                      " records; Ctrl-C again leaves at once\n",
-                      run->progress ? "\r\033[K" : "", tally_open(&run->tally));
+                      " record%s; Ctrl-C again leaves at once\n",
+                      run->progress ? "\r\033[K" : "", tally_open(&run->tally),
+                      plural(tally_open(&run->tally)));
     }
 }
 
@@ -145,7 +146,8 @@ void outcomes_wait(struct run *run) {
     if (code != SLUICE_OK) { /* decides the rest now: not persisted if never sent, else unknown */
         (void)sluice_producer_close(run->producer, 0);
         tally_poll(&run->tally, run->producer, 0);
-        (void)fprintf(stderr, "%ssluice produce: interrupted: %" PRIu64 " records were left\n",
-                      run->progress ? "\r\033[K" : "", open);
+        (void)fprintf(stderr, "%ssluice produce: interrupted: %" PRIu64 " record%s %s left\n",
+                      run->progress ? "\r\033[K" : "", open, plural(open),
+                      open == 1 ? "was" : "were");
     }
 }

@@ -24,10 +24,10 @@ void progress_show(struct run *run) {
     }
     run->progress_ns = now_ns + PROGRESS_NS;
     (void)fprintf(stderr,
-                  "\r\033[K%" PRIu64 " records, %.1f MB read, %" PRIu64 " on their way, "
+                  "\r\033[K%" PRIu64 " record%s, %.1f MB read, %" PRIu64 " on their way, "
                   "%.0f records/s",
-                  run->tally.accepted, (double)run->bytes / 1e6, tally_open(&run->tally),
-                  rate_of(run, seconds_of(run)));
+                  run->tally.accepted, plural(run->tally.accepted), (double)run->bytes / 1e6,
+                  tally_open(&run->tally), rate_of(run, seconds_of(run)));
     (void)fflush(stderr);
 }
 

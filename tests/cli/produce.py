@@ -40,6 +40,12 @@ def test_no_input_is_no_record():
         equal((result.status, result.counts()), (0, (0, 0, 0)))
 
 
+def test_one_record_is_not_called_records():
+    with Broker() as broker:
+        produced(broker, b'only\n')
+        assert broker.stop().startswith('1 record in 1 batch, 0 duplicates'), broker.summary
+
+
 def test_a_delimiter_splits_key_from_value():
     with Broker() as broker:
         records = produced(broker, b'a::1\n::2\nb::\nno key\nc::x::y\n', '-K', '::')
