@@ -127,19 +127,12 @@ void link_throttle(struct link *link, uint64_t now_ns, int64_t throttle_ms) {
 }
 
 sluice_code link_awaits(const struct link *link) {
-    switch (link->state) {
-    case LINK_LOOKUP:
-    case LINK_CONNECTING:
+    if (link->state == LINK_LOOKUP || link->state == LINK_CONNECTING) {
         return SLUICE_NO_BROKER;
-    case LINK_NEGOTIATING:
-        return SLUICE_NO_ANSWER;
-    case LINK_READY:
-        return link->outstanding > 0 ? SLUICE_NO_ANSWER : SLUICE_OK;
-    case LINK_IDLE:
-    case LINK_BACKOFF:
-        break;
     }
-    return SLUICE_OK;
+    bool asked =
+        link->state == LINK_NEGOTIATING || (link->state == LINK_READY && link->outstanding > 0);
+    return asked ? SLUICE_NO_ANSWER : SLUICE_OK;
 }
 
 uint32_t link_outstanding(const struct link *link) {
