@@ -25,8 +25,13 @@ enum { SECONDS_ALWAYS = 1000 };
 /* The eventfd of the poller, and epoll, which reports each raise once. */
 static struct { bool raised; } event;
 
+/* The eventfd of the application: no other is made by eventfd. */
+enum { LINE = 7 };
+static struct { bool raised; } line;
+
 void kernel_reset(void) {
     event.raised = false;
+    line.raised = false;
 }
 
 static long sleep_or_wake(_Atomic uint32_t *word, int operation, uint32_t value) {
@@ -60,12 +65,43 @@ long explore_syscall(long number, ...) {
 }
 
 ssize_t explore_write(int descriptor, const void *data, size_t size) {
-    (void)descriptor;
     (void)data;
-    EXPLORE_STEP("raise the eventfd");
+    EXPLORE_STEP(descriptor == LINE ? "raise the descriptor" : "raise the eventfd");
+    if (descriptor == LINE) {
+        line.raised = true;
+        explore_wake(&line, EXPLORE_THREADS_MAX);
+        return (ssize_t)size;
+    }
     event.raised = true;
     explore_wake(&event, 1);
     return (ssize_t)size;
+}
+
+int explore_eventfd(unsigned count, int flags) {
+    (void)count;
+    (void)flags;
+    EXPLORE_STEP("eventfd");
+    return LINE;
+}
+
+ssize_t explore_read(int descriptor, void *data, size_t size) {
+    (void)data;
+    EXPLORE_CHECK(descriptor == LINE, "read of a descriptor that is not known here");
+    EXPLORE_STEP("read the descriptor");
+    if (!line.raised) {
+        errno = EAGAIN;
+        return -1;
+    }
+    line.raised = false;
+    return (ssize_t)size;
+}
+
+void kernel_await(int descriptor) {
+    EXPLORE_CHECK(descriptor == LINE, "a wait for a descriptor that is not known here");
+    EXPLORE_STEP("poll the descriptor");
+    while (!line.raised) {
+        explore_block(&line);
+    }
 }
 
 int explore_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout_ms) {

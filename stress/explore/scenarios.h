@@ -14,5 +14,7 @@ extern const struct explore_scenario writing_scenario;
 extern const struct explore_scenario queue_scenario;
 extern const struct explore_scenario parking_scenario;
 extern const struct explore_scenario passing_scenario;
+extern const struct explore_scenario reports_scenario;
+extern const struct explore_scenario descriptor_scenario;
 
 #endif
