@@ -18,10 +18,10 @@ def to_base(entry, program, name):
     return range_of(entry.get('to_base', {}).get(program, {}).get(name))
 
 
-def range_of(spread):
+def range_of(spread, digits=2):
     if spread is None:
         return NOTHING
-    return ' / '.join(f'{spread[part]:.2f}' for part in ('min', 'median', 'max'))
+    return ' / '.join(f'{spread[part]:,.{digits}f}' for part in ('min', 'median', 'max'))
 
 
 def millions(entry, program):

@@ -9,20 +9,21 @@ import subprocess
 BUSY_LOAD = 1.0
 
 
-def describe():
+def describe(name='librdkafka', package='librdkafka1'):
+    """With the version of the Debian package that is measured beside us, under this name."""
     cpu = re.search(r'model name\s*: (.*)', pathlib.Path('/proc/cpuinfo').read_text())
     version = re.match(r'\d+\.\d+', platform.release())
-    packages = subprocess.run(['dpkg-query', '-W', '-f', '${Version}', 'librdkafka1'],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    found = subprocess.run(['dpkg-query', '-W', '-f', '${Version}', package],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     return {'cpu': cpu.group(1) if cpu else platform.machine(), 'cores': os.cpu_count(),
             'kernel': f'{platform.system()} {version.group()}',
             'memory_gib': round(os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30),
-            'librdkafka': packages or 'unknown'}
+            name: found or 'unknown'}
 
 
-def line(machine, date):
+def line(machine, date, name='librdkafka'):
     return (f'Machine: {machine["cpu"]}, {machine["cores"]} cores, {machine["memory_gib"]} GiB, '
-            f'{machine["kernel"]}; librdkafka {machine["librdkafka"]}; {date}.')
+            f'{machine["kernel"]}; {name} {machine[name]}; {date}.')
 
 
 def busy_note(load):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Many actors: messages to random ones of 100,000, and actors that start and end. */
-#include "bench.h"
+#include "runtime.h"
 
 /* ---- random receivers ------------------------------------------------------------------------ */
 
@@ -63,6 +63,7 @@ uint64_t bench_crowd(struct rt_world *world, uint64_t messages) {
         member->random = i * 7919;
         rt_actor_start(&member->actor, &member_kind, world);
     }
+    bench_start(world);
     for (uint64_t i = 0; i < TRAVELLERS; i++) {
         crowd->travellers[i].hops_left = messages / TRAVELLERS;
         send_on(&crowd->members[i], &crowd->travellers[i]);
@@ -124,9 +125,11 @@ uint64_t bench_start_end(struct rt_world *world, uint64_t messages) {
     struct nursery *nursery = bench_memory(sizeof *nursery);
     nursery->left = messages;
     rt_actor_start(&nursery->actor, &nursery_kind, world);
+    bench_start(world);
     rt_notify(&nursery->actor);
     bench_await(world);
     bench_await_gone(world);
+    bench_stop(world);
     free(nursery);
     return messages;
 }
