@@ -294,12 +294,8 @@ def errors_between(before, after):
     return ', '.join(f'{count} {name}' for name, count in met.items() if count > 0) or 'no error'
 
 
-def faults(setting):
-    """Every fault under one load: three nodes with the newest Kafka, one with the oldest."""
-    load = Load(setting, 1 if setting.version.startswith('3.') else 3)
-    for fault in FAULTS:
-        if fault in FOR_SEVERAL_NODES and len(load.cluster.node_ids) == 1:
-            continue
+def one_after_the_other(load, chosen):
+    for fault in chosen:
         before, begun = load.tell(), time.monotonic()
         detail = fault(load)
         load.wait_flowing()
@@ -308,6 +304,20 @@ def faults(setting):
               f'{after["reports"] - before["reports"]} reports, of which met: '
               f'{errors_between(before, after)}', flush=True)
     load.finish()
+
+
+def faults(setting):
+    """Every fault under one load: three nodes with the newest Kafka, one with the oldest."""
+    load = Load(setting, 1 if setting.version.startswith('3.') else 3)
+    several = len(load.cluster.node_ids) > 1
+    one_after_the_other(load, [fault for fault in FAULTS
+                               if several or fault not in FOR_SEVERAL_NODES])
+
+
+def replica_faults(setting):
+    """Those that need several nodes, for a Kafka whose others are tried on one. After a kill -9, so
+    that leaders are elsewhere than preferred."""
+    one_after_the_other(Load(setting, 3), (kill_9, *FOR_SEVERAL_NODES))
 
 
 # ---- deadlines -------------------------------------------------------------------------------

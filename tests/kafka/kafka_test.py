@@ -26,8 +26,8 @@ SKIPPED = 77
 SCENARIOS = {function.__name__: function for function in (
     scenarios.plain, scenarios.gzip, scenarios.restart, scenarios.failover, scenarios.late_topic,
     scenarios.controls, scenarios.interrupted, scenarios.wait_for_signal,
-    restart_scenarios.unanswered, fault_scenarios.faults, fault_scenarios.deadlines,
-    fault_scenarios.one_broker_away,
+    restart_scenarios.unanswered, fault_scenarios.faults, fault_scenarios.replica_faults,
+    fault_scenarios.deadlines, fault_scenarios.one_broker_away,
     text_scenarios.command, text_scenarios.embedded_kcat, text_scenarios.embedded_java)}
 WITHOUT_JAVA = ('embedded_kcat',)
 
