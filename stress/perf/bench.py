@@ -27,12 +27,14 @@ def arguments_read():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', type=pathlib.Path, default='build/release')
     parser.add_argument('--quick', action='store_true', help='a tenth of the records')
-    parser.add_argument('--runs', type=int, default=3, help='rounds')
+    parser.add_argument('--runs', type=int, help='rounds: 5, with --quick 3')
     parser.add_argument('--only', default='', metavar='TEXT',
                         help='workloads whose name or id contains this')
     parser.add_argument('--out', type=pathlib.Path, required=True)
     parser.add_argument('--readme', type=pathlib.Path, help='put the short table there, too')
-    return parser, parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.runs = arguments.runs or (3 if arguments.quick else 5)
+    return parser, arguments
 
 
 def measure_all(arguments, groups):

@@ -2,6 +2,7 @@
 """Draws CPU per record as horizontal bars, with the range of the rounds, as SVG."""
 from xml.sax.saxutils import escape
 
+KINDS = ('throughput', 'payload')
 COLOURS = {'sluice': '#0072b2', 'librdkafka': '#d55e00', 'floor': '#999999'}
 NAMES = {'sluice': 'Sluice', 'librdkafka': 'librdkafka', 'floor': 'floor'}
 WIDTH, LEFT, RIGHT, TOP = 960, 330, 90, 70
@@ -10,7 +11,7 @@ BAR, GAP = 14, 18
 
 def chart(results):
     """The bars of all throughput workloads; the axis begins at 0."""
-    entries = [entry for entry in results['workloads'] if entry['kind'] == 'throughput']
+    entries = [entry for entry in results['workloads'] if entry['kind'] in KINDS]
     figures = [program['cpu_ns_per_record'] for entry in entries
                for program in entry['programs'].values()]
     scale = (WIDTH - LEFT - RIGHT) / max([one['max'] for one in figures] or [1])

@@ -21,7 +21,7 @@ import running
 import workloads
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KINDS = ('throughput', 'latency', 'threads', 'known')
+KINDS = ('throughput', 'payload', 'latency', 'threads', 'known')
 LEAST_SHARE = 0.01
 LINES_SHOWN = 10
 RECORDS_MAX = 100_000 # under callgrind: some fifty times slower

@@ -38,9 +38,12 @@ def shapes():
                    2_000_000, programs=ALL, partitions=1000)
     yield Workload('brokers', '100 B, keyed, 10 x 1000 partitions, 3 brokers', 'throughput',
                    ('--keyed', '--topics', 10), 400_000, partitions=1000, brokers=3)
-    yield Workload('json', f'JSON lines of {JSON_BYTES} B, no key', 'throughput',
+
+
+def payloads():
+    yield Workload('json', f'JSON lines of {JSON_BYTES} B, no key', 'payload',
                    ('--json', JSON_BYTES), 600_000, programs=ALL)
-    yield Workload('gzip', 'JSON lines of 250-350 B, no key, gzip', 'throughput',
+    yield Workload('gzip', 'JSON lines of 250-350 B, no key, gzip', 'payload',
                    ('--json', '250-350'), 120_000, (*DEFAULTS, 'compression.type=gzip'))
 
 
@@ -64,11 +67,13 @@ def threads(name, words, partitions):
 
 
 def memory():
-    for megabytes in (8, 32, 128):
-        yield Workload(f'memory-{megabytes}', f'100 B, no key, buffer of {megabytes} MiB', 'memory',
-                       ('--fill',), megabytes << 20,
-                       (*DEFAULTS, f'queue.buffering.max.kbytes={megabytes << 10}',
-                        'queue.buffering.max.messages=0'), delay_ms=500)
+    for megabytes, partitions in ((8, 4), (32, 4), (128, 4), (32, 1000)):
+        options = (*DEFAULTS, f'queue.buffering.max.kbytes={megabytes << 10}',
+                   'queue.buffering.max.messages=0')
+        yield Workload(f'memory-{megabytes}-{partitions}',
+                       f'{megabytes} MiB, {partitions:,} partitions', 'memory',
+                       ('--fill', '--keyed'), megabytes << 20, options, partitions=partitions,
+                       delay_ms=500)
 
 
 def idle():
@@ -87,7 +92,8 @@ def known():
 
 def groups():
     rows = [*regular('defaults', DEFAULTS),
-            *regular('idempotent, acks=all, 5 in flight', IDEMPOTENT), *shapes(), *one_at_a_time()]
+            *regular('idempotent, acks=all, 5 in flight', IDEMPOTENT), *shapes(), *payloads(),
+            *one_at_a_time()]
     return [*([row] for row in rows), list(load()), list(threads('many', ('--keyed',), 64)),
             list(threads('one', ('--busy', 1), 1)), *([row] for row in memory()),
             *([row] for row in idle()), list(known())]
