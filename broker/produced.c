@@ -161,6 +161,11 @@ static sluice_code header_check(const struct broker_produced *produced, const ch
     if ((produced->attributes & KAFKA_BATCH_CODEC_MASK) >= KAFKA_CODEC_COUNT) {
         return refuse(SLUICE_BROKER_INVALID_RECORD, "there is no such codec", why);
     }
+    uint32_t records_size = produced->size - KAFKA_BATCH_HEADER_SIZE;
+    if ((produced->attributes & KAFKA_BATCH_CODEC_MASK) == KAFKA_CODEC_NONE &&
+        (uint32_t)produced->record_count > records_size / KAFKA_RECORD_SIZE_MIN) {
+        return refuse(SLUICE_BROKER_INVALID_RECORD, "the batch is too small for its records", why);
+    }
     return SLUICE_OK;
 }
 

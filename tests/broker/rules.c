@@ -2,6 +2,7 @@
 /* What a broker asks of a batch, and which error comes first when two things are wrong. */
 #include "client.h"
 #include "protocol/codec.h"
+#include "protocol/record.h"
 #include "test.h"
 
 static const struct sample three = {.count = 3, .producer_id = 7};
@@ -125,6 +126,33 @@ Test(broker_rules, each_header_field_is_looked_at) {
     cr_expect_eq(error_with(&client, &bad), SLUICE_BROKER_INVALID_RECORD);
     cr_expect_eq(error_with(&client, &good), SLUICE_OK);
     client_deinit(&client);
+}
+
+Test(broker_rules, no_check_accepts_more_records_than_the_bytes_can_hold) {
+    struct made made = batch_make(NO_PRODUCER), empty = made, gzip;
+    struct kafka_batch_header most = batch_header(&made), more = most, none = most;
+    most.record_count = (int32_t)(most.records_size / KAFKA_RECORD_SIZE_MIN);
+    most.last_offset_delta = most.record_count - 1;
+    more.record_count = most.record_count + 1, more.last_offset_delta = most.record_count;
+    none.records_size = 0, empty.size = KAFKA_BATCH_HEADER_SIZE;
+    batch_remake(&empty, &none);
+    gzip = batch_make((struct sample){1, -1, -1, -1, KAFKA_CODEC_GZIP});
+    struct kafka_batch_header many = batch_header(&gzip);
+    many.record_count = 1000, many.last_offset_delta = 999;
+    batch_remake(&gzip, &many);
+    for (int check = SLUICE_BROKER_CHECK_HEADERS; check <= SLUICE_BROKER_CHECK_RECORDS; check++) {
+        struct client client =
+            client_of((sluice_broker_options){.check = (sluice_broker_check)check});
+        int16_t unseen =
+            check < SLUICE_BROKER_CHECK_RECORDS ? SLUICE_OK : SLUICE_BROKER_INVALID_RECORD;
+        batch_remake(&made, &more);
+        cr_expect_eq(error_of(&client, &made), SLUICE_BROKER_INVALID_RECORD, "check %d", check);
+        cr_expect_eq(error_of(&client, &empty), SLUICE_BROKER_INVALID_RECORD, "check %d", check);
+        batch_remake(&made, &most);
+        cr_expect_eq(error_of(&client, &made), unseen, "check %d", check);
+        cr_expect_eq(error_of(&client, &gzip), unseen, "check %d", check);
+        client_deinit(&client);
+    }
 }
 
 Test(broker_rules, records_are_counted_and_their_offsets_looked_at) {
