@@ -37,11 +37,6 @@ static void sim_user_code(struct rt_world *world, bool inside) {
     sim->user_code = inside;
 }
 
-static bool sim_forked(struct rt_world *world) {
-    (void)world;
-    return false;
-}
-
 static void free_events(struct sim *sim) {
     while (sim->queue.count > 0) { /* of calls, timers and late submits that never came */
         struct sim_event *event = sim->queue.entries[0].event;
@@ -106,7 +101,6 @@ static const struct rt_world_ops sim_ops = {
     .signal_descriptor = sim_signal_descriptor,
     .signal_set = sim_signal_set,
     .user_code = sim_user_code,
-    .forked = sim_forked,
     .destroy = sim_destroy,
 };
 
@@ -117,6 +111,7 @@ struct rt_world *rt_sim_create(const struct rt_sim_options *options) {
     struct sim *sim = sim_allocate(sizeof(*sim));
     sim->world.ops = &sim_ops;
     sim->world.workers = SIM_WORKERS;
+    sim->world.fork_generation = atomic_load_explicit(&rt_fork_generation, memory_order_relaxed);
     sim->options = *options;
     if (sim->options.socket_buffer_bytes == 0) {
         sim->options.socket_buffer_bytes = 64 * 1024;

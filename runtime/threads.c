@@ -43,7 +43,6 @@ static const struct rt_world_ops threads_ops = {
     .signal_descriptor = system_signal_descriptor,
     .signal_set = system_signal_set,
     .user_code = worker_user_code,
-    .forked = system_forked,
     .fence_everywhere = system_fence_everywhere,
     .destroy = destroy,
 };
@@ -73,7 +72,7 @@ static int set_up(struct threads *threads, const struct rt_threads_options *opti
     workers = workers < WORKERS_MAX ? workers : WORKERS_MAX;
     (void)snprintf(threads->name, sizeof threads->name, "%.10s",
                    options->name != NULL ? options->name : "rt");
-    threads->fork_generation = system_fork_generation();
+    threads->world.fork_generation = system_fork_generation();
     threads->wall_clock = system_wall_clock();
     threads->world.cheap_fences = system_can_fence_everywhere();
     atomic_init(&threads->random, system_seed());
@@ -82,7 +81,7 @@ static int set_up(struct threads *threads, const struct rt_threads_options *opti
     runq_shared_init(&threads->jobs);
     timers_init(&threads->timers, system_now_ns(&threads->world));
     threads->lookups = lookups_create(threads->name);
-    threads->slots = thread_slots_create(options);
+    threads->slots = thread_slots_create(&threads->world, options);
     threads->workers = zeroed(workers * sizeof *threads->workers);
     if (threads->lookups == NULL || threads->slots == NULL || threads->workers == NULL) {
         return ENOMEM;
@@ -163,7 +162,7 @@ struct rt_world *rt_threads_create(const struct rt_threads_options *options, int
 /* Workers first run what is queued, and go on while what ended is being finished. */
 static void destroy(struct rt_world *world) {
     struct threads *threads = threads_of(world);
-    RT_ASSERT(!system_forked(world));
+    RT_ASSERT(!rt_forked(world));
     stop_workers(threads, world->workers);
     reclaim_stop(threads);
     system_world_ended();

@@ -244,7 +244,8 @@ void lookups_abandon(struct rt_world *world, struct rt_lookup *lookup);
 
 struct thread_slots;
 
-struct thread_slots *thread_slots_create(const struct rt_threads_options *options);
+struct thread_slots *thread_slots_create(struct rt_world *world,
+                                         const struct rt_threads_options *options);
 void thread_slots_destroy(struct thread_slots *slots);
 void **thread_slots_own(struct rt_world *world);
 void thread_slots_clear(struct rt_world *world);
@@ -287,7 +288,6 @@ int system_signal_descriptor(struct rt_world *world);
 void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);
 int system_wall_clock(void); /* the clockid_t that system_wall_ms reads */
-bool system_forked(struct rt_world *world);
 /* Counts the worlds of this process, between the first use of reclamation and its last. False in a
  * child that was forked while there was one: none can begin. */
 bool system_world_begins(void);
@@ -306,7 +306,6 @@ enum { NAME_BYTES = 16 }; /* what Linux keeps of a thread's name */
 struct threads {
     struct rt_world world; /* first: the table's functions are handed this */
     char name[NAME_BYTES];
-    uint32_t fork_generation;
     struct lookups *lookups;
     struct thread_slots *slots;
     struct signal_line signal;

@@ -19,7 +19,6 @@ struct entry {
 
 struct thread_slots {
     pthread_key_t key;
-    uint64_t serial; /* of this world; never used again in this process */
     void (*thread_end)(void *slot, void *context);
     void *context;
     struct entry *entries;
@@ -31,11 +30,7 @@ static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct thread_slots *registry;
 static uint64_t serials;
 
-/* The slot that this thread asked for last, so that a thread with one world asks nobody. */
-static _Thread_local struct {
-    uint64_t serial; /* 0: none yet */
-    void **slot;
-} last;
+_Thread_local struct rt_thread_slot_last rt_thread_slot_last;
 
 /* Holding the lock. */
 static struct entry *unlink_entry(struct thread_slots *slots, const void *address) {
@@ -53,7 +48,7 @@ static struct entry *unlink_entry(struct thread_slots *slots, const void *addres
  * lock as well. */
 static void thread_ended(void *address) {
     struct entry *entry = NULL;
-    last.serial = 0;
+    rt_thread_slot_last.serial = 0;
     pthread_mutex_lock(&registry_lock);
     for (struct thread_slots *slots = registry; slots != NULL && entry == NULL;
          slots = slots->next) {
@@ -66,7 +61,8 @@ static void thread_ended(void *address) {
     free(entry);
 }
 
-struct thread_slots *thread_slots_create(const struct rt_threads_options *options) {
+struct thread_slots *thread_slots_create(struct rt_world *world,
+                                         const struct rt_threads_options *options) {
     struct thread_slots *slots = calloc(1, sizeof *slots);
     if (slots == NULL || pthread_key_create(&slots->key, thread_ended) != 0) {
         free(slots);
@@ -75,7 +71,7 @@ struct thread_slots *thread_slots_create(const struct rt_threads_options *option
     slots->thread_end = options->thread_end;
     slots->context = options->context;
     pthread_mutex_lock(&registry_lock);
-    slots->serial = ++serials;
+    world->slots_serial = ++serials; /* never used again in this process */
     slots->next = registry;
     registry = slots;
     pthread_mutex_unlock(&registry_lock);
@@ -125,7 +121,8 @@ static struct entry *new_entry(struct thread_slots *slots) {
     return entry;
 }
 
-static void **slot_find(struct thread_slots *slots) {
+void **thread_slots_own(struct rt_world *world) {
+    struct thread_slots *slots = threads_of(world)->slots;
     struct entry *entry = pthread_getspecific(slots->key);
     if (entry == NULL) {
         entry = new_entry(slots);
@@ -133,14 +130,6 @@ static void **slot_find(struct thread_slots *slots) {
     if (entry == NULL) {
         return NULL;
     }
-    last.serial = slots->serial;
-    last.slot = &entry->value;
-    return last.slot;
-}
-
-/* A serial that matches is this living world's: its entries are freed with it, and this thread's
- * when it ends. */
-void **thread_slots_own(struct rt_world *world) {
-    struct thread_slots *slots = threads_of(world)->slots;
-    return last.serial == slots->serial ? last.slot : slot_find(slots);
+    rt_thread_slot_last = (struct rt_thread_slot_last){world->slots_serial, &entry->value};
+    return &entry->value;
 }

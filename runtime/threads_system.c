@@ -199,9 +199,7 @@ void system_signal_set(struct rt_world *world, bool raised) {
 
 /* ---- fork ------------------------------------------------------------------------------------ */
 
-/* How often this process is the child of a fork: process-wide by nature, written only in a child
- * that has one thread. */
-static _Atomic uint32_t fork_generation;
+_Atomic uint32_t rt_fork_generation; /* process-wide by nature */
 /* Worlds of this process, and whether it was forked while its parent had any. Then liburcu still
  * knows the parent's workers and would wait for them for ever: no world can live here. */
 static _Atomic uint32_t living;
@@ -209,7 +207,7 @@ static bool orphaned;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void in_child(void) {
-    atomic_fetch_add_explicit(&fork_generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rt_fork_generation, 1, memory_order_relaxed);
     orphaned = orphaned || atomic_load_explicit(&living, memory_order_relaxed) != 0;
 }
 
@@ -219,7 +217,7 @@ static void watch_forks(void) {
 
 uint32_t system_fork_generation(void) {
     (void)pthread_once(&fork_once, watch_forks);
-    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+    return atomic_load_explicit(&rt_fork_generation, memory_order_relaxed);
 }
 
 bool system_world_begins(void) {
@@ -229,11 +227,6 @@ bool system_world_begins(void) {
 
 void system_world_ended(void) {
     atomic_fetch_sub_explicit(&living, 1, memory_order_relaxed);
-}
-
-bool system_forked(struct rt_world *world) {
-    return atomic_load_explicit(&fork_generation, memory_order_relaxed) !=
-           threads_of(world)->fork_generation;
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */

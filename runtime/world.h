@@ -136,20 +136,39 @@ struct rt_world_ops {
     void (*signal_set)(struct rt_world *world, bool raised);
 
     void (*user_code)(struct rt_world *world, bool inside);
-    bool (*forked)(struct rt_world *world);
     void (*fence_everywhere)(struct rt_world *world); /* only with cheap_fences */
     void (*destroy)(struct rt_world *world);
 };
 
+enum { RT_WORLD_APART_BYTES = 128 };
+
 struct rt_world {
+    /* -- constant; read by each call of an application -- */
     const struct rt_world_ops *ops;
+    uint64_t slots_serial;    /* of rt_thread_slot_last; 0: the table is asked */
+    uint32_t fork_generation; /* of this process when the world began */
+    unsigned workers;
+    bool cheap_fences;                   /* see rt_fence_here */
+    uint8_t apart[RT_WORLD_APART_BYTES]; /* so that what workers write lies on other lines */
+
+    /* -- counted by anybody -- */
     _Atomic uint64_t actors_started;
     _Atomic uint64_t actors_gone;
     _Atomic uint64_t wakeups;     /* times a worker went from asleep to awake */
     _Atomic uint64_t memory_used; /* bytes now held through memory_acquire */
-    unsigned workers;
-    bool cheap_fences; /* see rt_fence_here */
 };
+
+/* How often this process is the child of a fork: written only in a child that has one thread. */
+extern _Atomic uint32_t rt_fork_generation;
+
+/* The slot that this thread asked for last, so that a thread with one world asks nobody. A serial
+ * that matches is this living world's: its slots are freed with it, this thread's when it ends. */
+struct rt_thread_slot_last {
+    uint64_t serial; /* 0: none yet */
+    void **slot;
+};
+extern _Thread_local struct rt_thread_slot_last rt_thread_slot_last
+    __attribute__((tls_model("initial-exec")));
 
 /* Monotonic time. In an activation prefer turn->now_ns. */
 static inline uint64_t rt_now(struct rt_world *world) {
@@ -260,7 +279,10 @@ static inline void rt_wake(struct rt_world *world, _Atomic uint32_t *word) {
  * the callback given to the executor is called with the value; it may not ask for a slot itself.
  * The answer is NULL when memory is short. */
 static inline void **rt_thread_slot(struct rt_world *world) {
-    return world->ops->thread_slot(world);
+    const struct rt_thread_slot_last *last = &rt_thread_slot_last;
+    return world->slots_serial != 0 && last->serial == world->slots_serial
+               ? last->slot
+               : world->ops->thread_slot(world);
 }
 
 /* Forgets what all slots of this world hold: no thread that ends from now on hands it to the
@@ -289,7 +311,8 @@ static inline void rt_user_code(struct rt_world *world, bool inside) {
 }
 /* True in a child after fork(): nothing here works any more. */
 static inline bool rt_forked(struct rt_world *world) {
-    return world->ops->forked(world);
+    return atomic_load_explicit(&rt_fork_generation, memory_order_relaxed) !=
+           world->fork_generation;
 }
 /* Two halves of a fence between threads that each write a word and then look at the other's. The
  * hot side fences *here*, which costs nothing where the kernel can fence *everywhere* for the cold

@@ -135,24 +135,24 @@ static bool next_batch(struct report_queue *queue) {
  * are passed over. Returns how many slots were looked at. */
 static uint32_t hand_over_slots(struct batch *batch, const struct slot *slots, uint32_t slot_count,
                                 sluice_report *reports, size_t capacity, size_t *count) {
-    sluice_report report = report_of(batch);
+    const sluice_report common = report_of(batch);
     int64_t step = batch->base_offset >= 0 ? 1 : 0;
     int64_t offset = batch->base_offset >= 0 ? batch->base_offset + batch->reported : -1;
     bool appended = batch->log_append_time_ms >= 0;
     size_t made = *count;
     uint32_t at = 0;
-    report.timestamp_ms = batch->log_append_time_ms;
     for (; at < slot_count && made < capacity; at++, offset += step) {
         uint64_t word = slots[at].timestamp_and_flags;
         if (__builtin_expect((word & SLOT_SYNC) != 0, 0)) {
             continue;
         }
-        report.opaque = slots[at].opaque;
-        report.offset = offset;
-        if (!appended) {
-            report.timestamp_ms = (int64_t)(word >> SLOT_FLAG_BITS);
-        }
-        reports[made++] = report;
+        /* field by field into its place: a copy of what was just stored would wait for the store */
+        sluice_report *report = &reports[made++];
+        *report = common;
+        report->opaque = slots[at].opaque;
+        report->offset = offset;
+        report->timestamp_ms =
+            appended ? batch->log_append_time_ms : (int64_t)(word >> SLOT_FLAG_BITS);
     }
     *count = made;
     return at;

@@ -130,15 +130,19 @@ static void result_show(const struct bench *bench, const struct result *result) 
     double p50 = samples_percentile_us(&result->samples, 0.5);
     double p99 = samples_percentile_us(&result->samples, 0.99);
     double p999 = samples_percentile_us(&result->samples, 0.999);
+    sluice_status status;
+    sluice_producer_status(bench->producer, &status);
     tally_errors_print(&result->tally, stderr);
     if (bench->json) {
         (void)printf("{\"records_per_second\": %.1f, \"cpu_ns_per_record\": %.1f, "
                      "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
                      "\"maxrss_kb\": %ld, \"persisted\": %" PRIu64 ", \"not_persisted\": %" PRIu64
-                     ", \"unknown\": %" PRIu64 ", \"seconds\": %.6f}\n",
+                     ", \"unknown\": %" PRIu64 ", \"batches\": %" PRIu64 ", \"requests\": %" PRIu64
+                     ", \"wakeups\": %" PRIu64 ", \"seconds\": %.6f}\n",
                      result->records_per_second, result->cpu_ns_per_record, p50, p99, p999,
                      resident_kilobytes_max(), result->tally.persisted, result->tally.not_persisted,
-                     result->tally.unknown, result->seconds);
+                     result->tally.unknown, status.batches_sent, status.requests_sent,
+                     status.worker_wakeups, result->seconds);
         return;
     }
     (void)printf("%" PRIu64 " persisted, %" PRIu64 " not persisted, %" PRIu64 " unknown\n",

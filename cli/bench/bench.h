@@ -22,6 +22,7 @@ struct bench {
 struct bench_thread {
     const struct bench *bench;
     uint64_t first, end; /* records */
+    int64_t topic;       /* of the next record */
     struct tally tally;
     struct samples samples;
 };

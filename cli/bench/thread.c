@@ -39,9 +39,19 @@ static void reports_read(struct bench_thread *thread, int64_t timeout_ms) {
     }
 }
 
+/* One after the other. */
+static sluice_topic *topic_next(struct bench_thread *thread) {
+    sluice_topic *topic = thread->bench->topics[thread->topic];
+    thread->topic++;
+    if (thread->topic == thread->bench->topic_count) {
+        thread->topic = 0;
+    }
+    return topic;
+}
+
 static void produce_one(struct bench_thread *thread, uint64_t index) {
     const struct bench *bench = thread->bench;
-    sluice_topic *topic = bench->topics[index % (uint64_t)bench->topic_count];
+    sluice_topic *topic = topic_next(thread);
     uint64_t key;
     sluice_record record;
     record_make(bench, index, &key, &record);
@@ -62,7 +72,7 @@ static void produce_one(struct bench_thread *thread, uint64_t index) {
 
 static void produce_one_and_wait(struct bench_thread *thread, uint64_t index) {
     const struct bench *bench = thread->bench;
-    sluice_topic *topic = bench->topics[index % (uint64_t)bench->topic_count];
+    sluice_topic *topic = topic_next(thread);
     uint64_t key;
     sluice_record record;
     sluice_report report;

@@ -88,10 +88,8 @@ static void **thread_slot(struct rt_world *world) {
     return &state.slot;
 }
 
-static bool forked(struct rt_world *world) {
-    (void)world;
-    return false;
-}
+/* Never set here, so that the table is asked. */
+_Thread_local struct rt_thread_slot_last rt_thread_slot_last;
 
 /* As clear_line, but the flag goes first. */
 static void signal_set(struct rt_world *world, bool raised) {
@@ -113,7 +111,6 @@ static void set_up(void) {
     state.ops = *threads->world.ops;
     state.ops.wait = wait;
     state.ops.thread_slot = thread_slot;
-    state.ops.forked = forked;
     state.ops.signal_set = signal_set;
     state.ops.signal_descriptor = system_signal_descriptor;
     threads->world.ops = &state.ops;
