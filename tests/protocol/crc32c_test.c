@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/crc32c.h"
+#include "protocol/crc32c_join.h"
 #include "test.h"
 
 #include <limits.h>
@@ -42,6 +43,8 @@ Test(crc32c, goes_on_over_slices_and_joins_sums_of_any_size) {
         uint32_t second = kafka_crc32c(0, data + cut, SIZE - cut);
         cr_assert_eq(kafka_crc32c(first, data + cut, SIZE - cut), whole);
         cr_assert_eq(kafka_crc32c_join(first, second, kafka_crc32c_shift(SIZE - cut)), whole);
+        cr_assert_eq(kafka_crc32c_join_plain(first, second, kafka_crc32c_shift_plain(SIZE - cut)),
+                     whole);
     }
     free(data);
 }
@@ -52,6 +55,9 @@ Test(crc32c, shifts_of_huge_sizes_agree_with_their_parts) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         uint32_t half = kafka_crc32c_shift(sizes[i]);
         cr_assert_eq(kafka_crc32c_join(half, 0, half), kafka_crc32c_shift(2 * sizes[i]));
+        half = kafka_crc32c_shift_plain(sizes[i]);
+        cr_assert_eq(kafka_crc32c_join_plain(half, 0, half),
+                     kafka_crc32c_shift_plain(2 * sizes[i]));
     }
 }
 

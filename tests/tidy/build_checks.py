@@ -15,7 +15,8 @@ PURE = {
     "memchr", "memcmp", "memcpy", "memmove", "memset", "snprintf", "strchr", "strcmp", "strcpy",
     "strlen", "strncmp", "strnlen", "strrchr", "vsnprintf",
     # Added by the compiler, not by us.
-    "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail", "__memcpy_chk", "__memset_chk", "__snprintf_chk",
+    "__cpu_model", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail",
+    "__memcpy_chk", "__memset_chk", "__snprintf_chk",
     "__vsnprintf_chk",
 }
 MEMORY = {"calloc", "free", "malloc"}

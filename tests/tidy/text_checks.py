@@ -25,6 +25,7 @@ MAY_INCLUDE_FILES = {"protocol": {"runtime/assert.h", "runtime/mutant.h"}}
 # What actors/ and protocol/ may include of the system: nothing here waits, asks or allocates.
 PURE_HEADERS = {
     "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h",
+    "immintrin.h",
     "stddef.h",
     "stdint.h", "stdio.h", "string.h", "zlib.h", "isa-l.h", "isa-l/crc.h", "ck_ring.h",
     "urcu/wfcqueue.h",
