@@ -16,6 +16,7 @@
 #include "runtime/threads_internal.h"
 
 #include "runtime/assert.h"
+#include "runtime/fetch.h"
 
 /* ---- ring ------------------------------------------------------------------------------------ */
 
@@ -51,6 +52,10 @@ struct rt_actor *runq_ring_pop(struct runq_ring *ring) {
         struct rt_actor *actor = atomic_load_explicit(slot_at(ring, head), memory_order_relaxed);
         if (atomic_compare_exchange_weak_explicit(&ring->head, &head, head + 1,
                                                   memory_order_acq_rel, memory_order_relaxed)) {
+            if (head + 1 != tail) {
+                rt_fetch_all(atomic_load_explicit(slot_at(ring, head + 1), memory_order_relaxed),
+                             2 * RT_LINE_BYTES);
+            }
             return actor;
         }
     }

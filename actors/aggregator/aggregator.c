@@ -8,6 +8,7 @@
 #include "actors/producer/producer.h"
 #include "protocol/codec.h"
 #include "runtime/assert.h"
+#include "runtime/fetch.h"
 #include "runtime/mutant.h"
 
 enum { BEHIND_WAIT_LEAST_NS = 10000000 };
@@ -128,8 +129,8 @@ static bool waits_behind(struct partition *partition) {
 }
 
 /* Older batches wait for the gate, so that nothing would leave sooner for being closed now; and we
- * shall be told when none waits any more. Without this, callers that hurry all the time would cut
- * what they wait for into ever smaller batches. */
+ * shall be told when none waits any more. Without this, what comes faster than the gate lets it out
+ * would be cut into ever smaller batches, and wait ever longer. */
 static bool waits_unsent(struct partition *partition) {
     if (atomic_load_explicit(&partition->unsent, memory_order_seq_cst) == 0) {
         return false;
@@ -155,6 +156,63 @@ static struct batch *open_batch(const struct partition *partition) {
     return last != NULL && !last->packing && !last->sealed && !batch_is_closed(last) ? last : NULL;
 }
 
+/* -- room in the flusher -- */
+
+void aggregator_adapt(struct aggregator *aggregator, uint64_t answered_ns) {
+    uint64_t times = answered_ns / AGGREGATOR_ROOM_NEAR_NS;
+    times = times < 1 ? 1 : times > AGGREGATOR_ROOM_TIMES_MAX ? AGGREGATOR_ROOM_TIMES_MAX : times;
+    atomic_store_explicit(&aggregator->answered_ns, answered_ns, memory_order_relaxed);
+    int64_t part = producer_of(aggregator)->config->buffer_memory / AGGREGATOR_ROOM_PART;
+    uint32_t once = part < AGGREGATOR_ROOM_BYTES ? (uint32_t)part + 1 : AGGREGATOR_ROOM_BYTES;
+    atomic_store_explicit(&aggregator->room_limit, (uint32_t)times * once, memory_order_relaxed);
+}
+
+static bool has_room(struct aggregator *self) {
+    uint32_t limit = atomic_load_explicit(&self->room_limit, memory_order_relaxed);
+    if (atomic_load_explicit(&self->room_used, memory_order_seq_cst) < limit) {
+        return true;
+    }
+    atomic_store_explicit(&self->room_wanted, true, memory_order_seq_cst);
+    /* pairs with aggregator_room_give, which takes off before it looks at `room_wanted` */
+    return atomic_load_explicit(&self->room_used, memory_order_seq_cst) < limit;
+}
+
+void aggregator_room_give(struct aggregator *aggregator, uint32_t bytes) {
+    uint32_t before =
+        atomic_fetch_sub_explicit(&aggregator->room_used, bytes, memory_order_seq_cst);
+    RT_ASSERT(before >= bytes);
+    uint32_t limit = atomic_load_explicit(&aggregator->room_limit, memory_order_relaxed);
+    if (before - bytes <= limit / 2 && !RT_MUTANT(room_is_not_told) &&
+        atomic_load_explicit(&aggregator->room_wanted, memory_order_seq_cst) &&
+        atomic_exchange_explicit(&aggregator->room_wanted, false, memory_order_seq_cst)) {
+        rt_mark(&aggregator->actor, RT_MARK(AGGREGATOR_MARK_ROOM));
+    }
+}
+
+static void close_open(struct aggregator *self, struct partition *partition, struct batch *batch) {
+    if (batch_close(batch)) {
+        uint32_t bytes = batch->raw_bytes;
+        batch->room = bytes < AGGREGATOR_BATCH_BYTES ? AGGREGATOR_BATCH_BYTES : bytes;
+        atomic_fetch_add_explicit(&self->room_used, batch->room, memory_order_relaxed);
+        advance(self, partition);
+    }
+}
+
+/* How much longer a batch waits behind unanswered ones. When more than half of those that a
+ * partition may have in flight are, they are spread over a round trip: else they would all leave at
+ * its beginning, and what came then would wait for its end. */
+static uint64_t extension_ns(const struct aggregator *self, const struct partition *partition) {
+    uint64_t wait_ns = linger_ns(self);
+    wait_ns = wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
+    int64_t most = producer_of(self)->config->max_in_flight;
+    if (2 * (int64_t)atomic_load_explicit(&partition->flying, memory_order_relaxed) > most) {
+        uint64_t part_ns =
+            atomic_load_explicit(&self->answered_ns, memory_order_relaxed) / (uint64_t)most;
+        wait_ns = wait_ns > part_ns ? wait_ns : part_ns;
+    }
+    return wait_ns;
+}
+
 /* Closes the partition's open batch when its time has come, else sees to it that it will. */
 static void linger(struct aggregator *self, struct partition *partition, uint64_t now_ns) {
     advance(self, partition);
@@ -163,23 +221,22 @@ static void linger(struct aggregator *self, struct partition *partition, uint64_
         linger_remove(self, partition);
         return;
     }
-    uint64_t wait_ns = linger_ns(self);
-    uint64_t due_ns = batch->opened_ns + wait_ns;
+    uint64_t due_ns = batch->opened_ns + linger_ns(self);
     if (partition->extended) {
-        due_ns += wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
+        due_ns += extension_ns(self, partition);
     }
-    bool hurry = hurried(self) && !waits_unsent(partition);
+    bool hurry = hurried(self);
     if (!hurry && now_ns >= due_ns && !partition->extended && waits_behind(partition)) {
         partition->extended = true;
-        due_ns += wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
+        due_ns += extension_ns(self, partition);
     }
-    if (!hurry && now_ns < due_ns) {
+    if ((!hurry && now_ns < due_ns) || !has_room(self)) {
         linger_insert(self, partition, due_ns);
         return;
     }
     linger_remove(self, partition);
-    if (batch_close(batch)) {
-        advance(self, partition);
+    if (!waits_unsent(partition)) { /* else `answered` comes */
+        close_open(self, partition, batch);
     }
 }
 
@@ -240,14 +297,18 @@ static void handle(struct aggregator *self, struct mail *mail, uint64_t now_ns) 
 }
 
 static bool take_mail(struct aggregator *self, struct rt_turn *turn) {
-    struct rt_node *node;
-    enum rt_take take = RT_EMPTY;
-    for (uint32_t n = 0; n < turn->budget; n++) {
-        take = rt_lane_unbounded_take(&self->mail, &node);
-        if (take != RT_TAKEN) {
-            break;
+    struct mail *some[MAIL_AT_ONCE];
+    enum rt_take take = RT_TAKEN;
+    for (uint32_t n = 0; take == RT_TAKEN && n < turn->budget; n += MAIL_AT_ONCE) {
+        uint32_t count = mail_take(&self->mail, some, &take);
+        for (uint32_t i = 0; i < count; i++) {
+            struct partition *partition = mail_partition(some[i]);
+            rt_fetch(&partition->writing);
+            rt_fetch_all(&partition->held, sizeof *partition - offsetof(struct partition, held));
         }
-        handle(self, mail_of(node), turn->now_ns);
+        for (uint32_t i = 0; i < count; i++) {
+            handle(self, some[i], turn->now_ns);
+        }
     }
     return take != RT_EMPTY;
 }
@@ -267,15 +328,25 @@ static bool take_sealed(struct aggregator *self, struct rt_turn *turn) {
     return take != RT_EMPTY;
 }
 
+/* Those whose time has come, or all, for as long as there is room. */
 static void check_lingering(struct aggregator *self, uint64_t now_ns, bool all) {
     struct partition *partition = self->linger_first;
+    bool room = true;
     while (partition != NULL && (all || partition->linger_due_ns <= now_ns)) {
+        room = has_room(self);
+        if (!room) {
+            break;
+        }
         struct partition *next = partition->linger_next;
+        if (next != NULL) {
+            rt_fetch_all(&next->held, sizeof *next - offsetof(struct partition, held));
+            rt_fetch(&next->writing);
+        }
         linger(self, partition, now_ns);
         partition = all ? next : self->linger_first;
     }
     struct rt_world *world = producer_of(self)->world;
-    if (self->linger_first != NULL) {
+    if (self->linger_first != NULL && room) {
         rt_timer_arm(world, &self->timer, self->linger_first->linger_due_ns);
     } else {
         rt_timer_cancel(world, &self->timer);
@@ -287,9 +358,12 @@ static enum rt_verdict aggregator_run(struct rt_actor *actor, struct rt_turn *tu
     struct aggregator *self = caa_container_of(actor, struct aggregator, actor);
     bool more = take_sealed(self, turn);
     more = take_mail(self, turn) || more;
-    check_lingering(self, turn->now_ns, (marks & RT_MARK(AGGREGATOR_MARK_FLUSH)) != 0);
+    bool all = (marks & RT_MARK(AGGREGATOR_MARK_FLUSH)) != 0 ||
+               ((marks & RT_MARK(AGGREGATOR_MARK_ROOM)) != 0 && hurried(self));
+    check_lingering(self, turn->now_ns, all);
     if ((marks & RT_MARK(AGGREGATOR_MARK_END)) != 0) {
         RT_ASSERT(!more && self->linger_first == NULL);
+        RT_ASSERT(atomic_load_explicit(&self->room_used, memory_order_relaxed) == 0);
         rt_mark(&self->broker->flusher.actor, RT_MARK(FLUSHER_MARK_END));
         return RT_END;
     }
@@ -308,6 +382,7 @@ void aggregator_start(struct aggregator *aggregator, struct broker *broker) {
     aggregator->broker = broker;
     rt_lane_unbounded_init(&aggregator->mail);
     rt_lane_unbounded_init(&aggregator->sealed);
+    aggregator_adapt(aggregator, 0);
     rt_timer_init(&aggregator->timer, &aggregator->actor, RT_MARK(AGGREGATOR_MARK_TIMER));
     producer_actor_start(broker->producer, &aggregator->actor, &aggregator_kind);
 }

@@ -12,6 +12,10 @@
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
 
+/* One class of the pool. */
+enum { BATCH_BYTES = RT_POOL_SMALLEST };
+_Static_assert(sizeof(struct batch) <= BATCH_BYTES, "a batch fits into the smallest class");
+
 enum {
     CHUNK_FIRST_BYTES = 512 - (int)sizeof(struct chunk),
     CHUNK_LARGEST_BYTES = RT_POOL_LARGEST - (int)sizeof(struct chunk),
@@ -49,7 +53,8 @@ static void chunks_release(struct producer *producer, struct chunk *chunk) {
 static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
                                 uint32_t size_hint) {
     struct producer *producer = partition->topic->producer;
-    struct batch *batch = rt_acquire(producer->world, sizeof *batch);
+    size_t capacity;
+    struct batch *batch = rt_pool_take(producer->pool, sizeof *batch, &capacity);
     if (batch == NULL) {
         return NULL;
     }
@@ -69,11 +74,12 @@ static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
     batch->first =
         chunk_create(producer, first > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : first);
     if (batch->first == NULL) {
-        rt_release(producer->world, batch, sizeof *batch);
+        rt_pool_give(producer->pool, batch, capacity);
         return NULL;
     }
     batch->last = batch->first;
     batch->chunk_count = 1;
+    batch_resume(batch);
     return batch;
 }
 
@@ -135,19 +141,19 @@ static bool chunk_for(struct batch *batch, size_t bytes) {
     return chain_chunk(batch, chunk_create(producer_of(batch), bytes > wanted ? bytes : wanted));
 }
 
-static struct slot *slot_for(struct batch *batch) {
-    if (batch->records < BATCH_SLOTS_INLINE) {
-        return &batch->inline_slots[batch->records];
-    }
+static bool slots_make(struct batch *batch) {
     struct slot_block *last = batch->slots_last;
-    if (last == NULL || last->used == last->capacity) {
+    if (batch->records < BATCH_SLOTS_INLINE) {
+        batch->slot_next = batch->inline_slots;
+        batch->slots_left = BATCH_SLOTS_INLINE;
+    } else {
         size_t wanted = last == NULL ? SLOT_BLOCK_FIRST_BYTES : (size_t)last->bytes * 2;
         size_t bytes;
         struct slot_block *block = rt_pool_take(
             producer_of(batch)->pool,
             wanted > SLOT_BLOCK_LARGEST_BYTES ? SLOT_BLOCK_LARGEST_BYTES : wanted, &bytes);
         if (block == NULL) {
-            return NULL;
+            return false;
         }
         *block = (struct slot_block){.capacity =
                                          (uint32_t)((bytes - sizeof *block) / sizeof(struct slot)),
@@ -158,9 +164,10 @@ static struct slot *slot_for(struct batch *batch) {
             last->next = block;
         }
         batch->slots_last = block;
-        last = block;
+        batch->slot_next = block->slots;
+        batch->slots_left = block->capacity;
     }
-    return &last->slots[last->used++];
+    return true;
 }
 
 struct slot *batch_slot_next(struct batch *batch, uint32_t index, struct slot_cursor *cursor) {
@@ -231,20 +238,19 @@ enum batch_append batch_append(struct batch *batch, const struct batch_record *r
     if (batch->records == 0) {
         batch->base_timestamp_ms = record->timestamp_ms;
     }
-    struct slot *slot = slot_for(batch);
-    if (slot == NULL) {
+    if (batch->slots_left == 0 && !slots_make(batch)) {
         return BATCH_NO_MEMORY;
     }
     int64_t delta = record->timestamp_ms - batch->base_timestamp_ms;
+    batch_pause(batch);
     if (record->adopted != NULL ? !adopt(batch, record, delta) : !copy(batch, record, delta)) {
-        if (batch->records >= BATCH_SLOTS_INLINE) {
-            batch->slots_last->used--;
-        }
         return BATCH_NO_MEMORY;
     }
-    slot->opaque = record->opaque;
-    slot->timestamp_and_flags =
-        (uint64_t)record->timestamp_ms << SLOT_FLAG_BITS | (record->sync ? SLOT_SYNC : 0);
+    batch_resume(batch);
+    *batch->slot_next++ =
+        (struct slot){record->opaque, (uint64_t)record->timestamp_ms << SLOT_FLAG_BITS |
+                                          (record->sync ? SLOT_SYNC : 0)};
+    batch->slots_left--;
     if (record->sync) {
         batch->has_sync = true;
         batch->urgent = true;
@@ -349,7 +355,7 @@ static void batch_free(struct batch *batch) {
         rt_pool_give(producer->pool, block, block->bytes);
         block = next;
     }
-    rt_release(producer->world, batch, sizeof *batch);
+    rt_pool_give(producer->pool, batch, BATCH_BYTES);
 }
 
 static void batch_unlive(struct batch *batch) {

@@ -68,7 +68,6 @@ struct slot_block {
     struct slot_block *next;
     uint32_t capacity; /* slots */
     uint32_t bytes;    /* of the block, for the pool */
-    uint32_t used;
     struct slot slots[];
 };
 
@@ -95,18 +94,26 @@ struct batch {
     _Atomic uint32_t lives;
 
     /* -- the partition actor's, until closed; then constant -- */
-    struct chunk *first, *last;
     uint32_t chunk_count;
-    struct slot_block *slots_first, *slots_last;
+    struct chunk *first;
+    /* What each record touches, together. Between batch_resume and batch_pause last->used is behind
+     * `out`. */
+    uint8_t *out;           /* where the next record goes in `last` */
+    struct slot *slot_next; /* where its slot goes */
+    uint32_t out_left;
+    uint32_t slots_left; /* 0 before the first record */
     uint32_t records;
     uint32_t raw_bytes; /* of the records as written */
     uint32_t bytes_max; /* header included: it is closed before it becomes larger */
-    int64_t base_timestamp_ms, max_timestamp_ms;
-    uint64_t opened_ns; /* when its first record was produced: linger, delivery */
     uint32_t flush_epoch;
+    int64_t base_timestamp_ms, max_timestamp_ms;
     int64_t charge; /* budget bytes of the records */
-    bool urgent;    /* somebody waits for it: it was closed at once */
-    bool has_sync;  /* some slot has SYNC */
+    /* and the rest */
+    struct chunk *last;
+    struct slot_block *slots_first, *slots_last;
+    uint64_t opened_ns; /* when its first record was produced: linger, delivery */
+    bool urgent;        /* somebody waits for it: it was closed at once */
+    bool has_sync;      /* some slot has SYNC */
 
     /* -- who holds it, after it was closed -- */
     bool sealed;
@@ -115,6 +122,7 @@ struct batch {
     uint32_t payload_bytes; /* of the records as sent */
     struct chunk *packed;   /* the compressed records; NULL: `first` is sent */
     struct kafka_batch_sum sum;
+    uint32_t room;  /* counted in the aggregator's room_used, until handed over; 0: not at all */
     bool packing;   /* with a sealer */
     bool in_flight; /* in a request of the flusher */
     uint8_t header[KAFKA_BATCH_HEADER_SIZE];
@@ -193,27 +201,36 @@ enum batch_append batch_append(struct batch *batch, const struct batch_record *r
  * has to see to it. */
 static inline bool batch_append_plain(struct batch *batch, const uint8_t *body, uint32_t body_size,
                                       int64_t timestamp_ms, void *opaque) {
-    struct chunk *chunk = batch->last;
-    struct slot_block *block = batch->slots_last;
     uint32_t most = body_size + KAFKA_RECORD_PREFIX_SIZE_MAX;
-    if (block == NULL || block->used == block->capacity || chunk->capacity - chunk->used < most ||
+    if (batch->slots_left == 0 || batch->out_left < most ||
         (uint64_t)batch->raw_bytes + most + KAFKA_BATCH_HEADER_SIZE > batch->bytes_max) {
         return false;
     }
-    uint8_t *out = chunk->data + chunk->used;
+    uint8_t *out = batch->out;
     uint32_t size = (uint32_t)kafka_record_prefix_encode(
         out, body_size, timestamp_ms - batch->base_timestamp_ms, (int32_t)batch->records);
     memcpy(out + size, body, body_size);
     size += body_size;
-    chunk->used += size;
+    batch->out = out + size;
+    batch->out_left -= size;
     batch->raw_bytes += size;
-    block->slots[block->used++] = (struct slot){opaque, (uint64_t)timestamp_ms << SLOT_FLAG_BITS};
+    *batch->slot_next++ = (struct slot){opaque, (uint64_t)timestamp_ms << SLOT_FLAG_BITS};
+    batch->slots_left--;
     if (timestamp_ms > batch->max_timestamp_ms) {
         batch->max_timestamp_ms = timestamp_ms;
     }
     batch->records++;
     batch->charge += input_charge(body_size);
     return true;
+}
+
+/* After batch_append_plain, before anybody else looks at the chunks; batch_append does both. */
+static inline void batch_pause(struct batch *batch) {
+    batch->last->used = (uint32_t)(batch->out - batch->last->data);
+}
+static inline void batch_resume(struct batch *batch) {
+    batch->out = batch->last->data + batch->last->used;
+    batch->out_left = batch->last->capacity - batch->last->used;
 }
 
 /* It need not wait for the record that does not fit. */

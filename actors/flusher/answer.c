@@ -22,7 +22,7 @@ static struct request_entry *find(struct request *request,
     for (uint32_t n = 0; n < request->count; n++) {
         struct request_entry *entry = &request->entries[(*next + n) % request->count];
         const struct kafka_produce_topic *topic = &request->topics[entry->group];
-        if (!entry->open || entry->batch->partition->index != answer->index) {
+        if (entry->index != answer->index || !entry->open) {
             continue;
         }
         bool same =
@@ -36,6 +36,8 @@ static struct request_entry *find(struct request *request,
     }
     return NULL;
 }
+
+enum { AHEAD = 3 /* entries */ };
 
 /* Snapshots that a leader actor looks at for what was hinted, before it takes what there is. */
 enum { HINT_LOOKS = 3 };
@@ -132,6 +134,22 @@ static void unasked(struct flusher *self, struct request *request) {
     }
 }
 
+/* Of the entries that come next. */
+static void fetch_ahead(const struct request *request, uint32_t next) {
+    if (next + AHEAD < request->count) {
+        const struct request_entry *entry = &request->entries[next + AHEAD];
+        ticket_fetch(entry->partition);
+        rt_fetch_all(entry->batch, sizeof *entry->batch);
+    }
+}
+
+static void note_answered(struct flusher *self, const struct request *request, uint64_t now_ns) {
+    uint64_t took_ns = now_ns - request->link.first_write_ns;
+    self->answered_ns =
+        self->answered_ns == 0 ? took_ns : self->answered_ns - self->answered_ns / 8 + took_ns / 8;
+    aggregator_adapt(&self->broker->aggregator, self->answered_ns);
+}
+
 void answer_request(struct flusher *self, struct request *request, struct kafka_reader *body,
                     uint64_t now_ns) {
     if (request->link.failed) {
@@ -144,10 +162,12 @@ void answer_request(struct flusher *self, struct request *request, struct kafka_
         unasked(self, request);
     } else {
         struct kafka_produce_response response;
+        note_answered(self, request, now_ns);
         if (kafka_produce_response_open(&response, body, request->link.version)) {
             struct kafka_produce_answer answer;
             uint32_t next = 0;
             while (kafka_produce_response_next(&response, &answer)) {
+                fetch_ahead(request, next);
                 struct request_entry *entry = find(request, &answer, &next);
                 if (entry != NULL) {
                     answer_one(self, entry, &answer, &response);

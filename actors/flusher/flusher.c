@@ -15,19 +15,20 @@ static struct producer *producer_of(const struct flusher *self) {
 }
 
 static bool take_mail(struct flusher *self, struct rt_turn *turn) {
-    struct rt_node *node;
-    enum rt_take take = RT_EMPTY;
-    for (uint32_t n = 0; n < turn->budget; n++) {
-        take = rt_lane_unbounded_take(&self->mail, &node);
-        if (take != RT_TAKEN) {
-            break;
+    struct mail *some[MAIL_AT_ONCE];
+    enum rt_take take = RT_TAKEN;
+    for (uint32_t n = 0; take == RT_TAKEN && n < turn->budget; n += MAIL_AT_ONCE) {
+        uint32_t count = mail_take(&self->mail, some, &take);
+        for (uint32_t i = 0; i < count; i++) {
+            ticket_fetch(mail_partition(some[i]));
         }
-        struct mail *mail = mail_of(node);
-        if (mail->kind == MAIL_BATCH) {
-            ticket_add(self, mail_partition(mail), batch_of(mail));
-        } else {
-            RT_ASSERT(mail->kind == MAIL_FENCE);
-            ticket_fence(self, mail_partition(mail));
+        for (uint32_t i = 0; i < count; i++) {
+            if (some[i]->kind == MAIL_BATCH) {
+                ticket_add(self, mail_partition(some[i]), batch_of(some[i]));
+            } else {
+                RT_ASSERT(some[i]->kind == MAIL_FENCE);
+                ticket_fence(self, mail_partition(some[i]));
+            }
         }
     }
     return take != RT_EMPTY;
@@ -41,11 +42,26 @@ static void take_answers(struct flusher *self, uint64_t now_ns) {
     }
 }
 
+enum { SPACED_NS = 5000000, SPACED_REQUESTS_MAX = 40, SPACED_BYTES_MAX = 16 << 20 };
+
+/* Five requests that are not answered fill the way to a broker nearby. One that is far away would
+ * leave records waiting: unless the number was given, more may follow, each a while after the one
+ * before. What a partition may have in flight is another matter (ticket.c). */
+static bool is_spaced(const struct flusher *self) {
+    const struct sluice_config *config = producer_of(self)->config;
+    return !config->given[SLUICE_OPTION_max_in_flight] && self->in_flight < SPACED_REQUESTS_MAX &&
+           self->in_flight_bytes < SPACED_BYTES_MAX;
+}
+
+static bool may_send(const struct flusher *self, uint64_t now_ns) {
+    return (int64_t)self->in_flight < producer_of(self)->config->max_in_flight ||
+           (is_spaced(self) && now_ns >= self->sent_ns + SPACED_NS);
+}
+
 /* Sends what the requests in flight allow. True when something was sent. */
 static bool send_some(struct flusher *self, struct rt_turn *turn) {
-    int64_t most = producer_of(self)->config->max_in_flight;
     bool sent = false;
-    while (self->link.state == LINK_READY && (int64_t)self->in_flight < most &&
+    while (self->link.state == LINK_READY && may_send(self, turn->now_ns) &&
            request_send(self, turn->now_ns)) {
         sent = true;
     }
@@ -92,6 +108,10 @@ static void arm(struct flusher *self, uint64_t now_ns) {
     for (struct request *request = self->in_flight_first; request != NULL;
          request = request->next) {
         due_ns = request->overdue_ns < due_ns ? request->overdue_ns : due_ns;
+    }
+    uint64_t next_ns = self->sent_ns + SPACED_NS;
+    if (self->ready_first != NULL && next_ns > now_ns && next_ns < due_ns && is_spaced(self)) {
+        due_ns = next_ns;
     }
     if (due_ns == RT_FOREVER) {
         rt_timer_cancel(producer_of(self)->world, &self->due);

@@ -46,8 +46,12 @@ struct flusher {
     struct partition *attached; /* all partitions lent here */
     struct partition *ready_first, *ready_last;
     struct request *in_flight_first, *in_flight_last;
-    uint32_t in_flight;       /* requests */
-    struct request *spare;    /* set aside: one request can always be built */
+    uint32_t in_flight;    /* requests */
+    struct request *spare; /* set aside: one request can always be built */
+    uint32_t in_flight_bytes;
+    uint64_t sent_ns;         /* when the last request was made */
+    uint64_t answered_ns;     /* how long requests take, smoothed; 0: not known */
+    uint32_t room_given;      /* bytes that the aggregator has not been told of */
     uint64_t now_ns;          /* of this activation */
     uint32_t seen_attempt;    /* of the link, to notice each failure */
     uint32_t seen_generation; /* of the link, to notice each new connection */

@@ -53,6 +53,7 @@ void request_finish(struct flusher *self, struct request *request) {
         self->in_flight_last = NULL;
     }
     self->in_flight--;
+    self->in_flight_bytes -= request->wire_bytes;
     for (uint32_t i = 0; i < request->count; i++) {
         RT_ASSERT(!request->entries[i].open);
         RT_UNLESS_MUTANT(bytes_not_pinned, batch_unpin(request->entries[i].batch));
@@ -151,8 +152,12 @@ static bool add(struct flusher *self, struct request *request, struct partition 
     request->slice_count += 2 + batch->chunk_count;
     uint64_t overdue_ns = overdue_at(self, batch);
     request->overdue_ns = overdue_ns < request->overdue_ns ? overdue_ns : request->overdue_ns;
-    request->entries[request->count++] = (struct request_entry){
-        .batch = batch, .topic = partition->topic, .group = (uint16_t)group, .open = true};
+    request->entries[request->count++] = (struct request_entry){.batch = batch,
+                                                                .partition = partition,
+                                                                .topic = partition->topic,
+                                                                .index = partition->index,
+                                                                .group = (uint16_t)group,
+                                                                .open = true};
     return true;
 }
 
@@ -266,11 +271,14 @@ bool request_send(struct flusher *self, uint64_t now_ns) {
         ticket_make_ready(self, first_again);
         first_again = next;
     }
+    ticket_give_room(self);
     encode(self, request, now_ns);
     *(self->in_flight_last != NULL ? &self->in_flight_last->next : &self->in_flight_first) =
         request;
     self->in_flight_last = request;
     self->in_flight++;
+    self->in_flight_bytes += request->wire_bytes;
+    self->sent_ns = now_ns;
     count_request(&producer_of(self)->counters, request);
     link_send(&self->link, &request->link);
     return true;

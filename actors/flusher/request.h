@@ -18,7 +18,9 @@ enum { REQUEST_ENTRIES_MAX = 256, REQUEST_SLICES_MAX = 800, REQUEST_SCRATCH_BYTE
 
 struct request_entry {
     struct batch *batch; /* pinned until the request is done */
+    struct partition *partition;
     struct topic *topic;
+    int32_t index;  /* of the partition */
     uint16_t group; /* of its topic, in `topics` */
     bool open;      /* waits for an answer */
 };

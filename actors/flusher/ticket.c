@@ -145,6 +145,14 @@ struct partition *ticket_next_ready(struct flusher *self) {
     }
 }
 
+/* -- in flight -- */
+
+static void count_flying(struct partition *partition, uint32_t in_flight) {
+    partition->in_flight = in_flight;
+    atomic_store_explicit(&partition->flying, (uint8_t)(in_flight < 255 ? in_flight : 255),
+                          memory_order_relaxed);
+}
+
 struct batch *ticket_hand_over(struct flusher *self, struct partition *partition) {
     struct batch *batch = partition->next_unsent;
     RT_ASSERT(may_send(self, partition));
@@ -157,10 +165,12 @@ struct batch *ticket_hand_over(struct flusher *self, struct partition *partition
     if (partition->in_flight == 0 && now_s(self) - partition->proven_s > PROVEN_S) {
         partition->proven = false;
     }
+    self->room_given += batch->room;
+    batch->room = 0;
     batch->attempts++;
     batch->tried = true;
     batch->in_flight = true;
-    partition->in_flight++;
+    count_flying(partition, partition->in_flight + 1);
     partition->next_unsent = batch->next;
     /* pairs with the aggregator, which sets `behind` before it looks at `unsent` again */
     if (atomic_fetch_sub_explicit(&partition->unsent, 1, memory_order_seq_cst) == 1) {
@@ -169,10 +179,22 @@ struct batch *ticket_hand_over(struct flusher *self, struct partition *partition
     return batch;
 }
 
+void ticket_give_room(struct flusher *self) {
+    if (self->room_given > 0) {
+        aggregator_room_give(&self->broker->aggregator, self->room_given);
+        self->room_given = 0;
+    }
+}
+
 /* -- stopping and going back -- */
 
 static void go_back(struct flusher *self, struct partition *partition) {
     RT_ASSERT(!partition->ready && partition->in_flight == 0);
+    for (struct batch *batch = partition->next_unsent; batch != NULL; batch = batch->next) {
+        RT_UNLESS_MUTANT(room_goes_back_unseen, self->room_given += batch->room);
+        batch->room = 0;
+    }
+    ticket_give_room(self);
     if (partition->attached) {
         detach(self, partition);
     }
@@ -231,7 +253,7 @@ void ticket_stop_hard(struct flusher *self, struct partition *partition) {
             request_forget(self, batch);
         }
     }
-    partition->in_flight = 0;
+    count_flying(partition, 0);
     ticket_settle(self, partition);
 }
 
@@ -261,7 +283,7 @@ void ticket_reconnected(struct flusher *self, struct partition *partition) {
 static void landed(struct batch *batch) {
     RT_ASSERT(batch->in_flight && batch->partition->in_flight > 0);
     batch->in_flight = false;
-    batch->partition->in_flight--;
+    count_flying(batch->partition, batch->partition->in_flight - 1);
 }
 
 static void persisted(struct batch *batch, int64_t base_offset) {

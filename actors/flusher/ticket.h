@@ -8,7 +8,14 @@
 
 #include "actors/flusher/flusher.h"
 #include "actors/leader/partition.h"
+#include "runtime/fetch.h"
 
+/* Asks for what the functions below look at first. */
+static inline void ticket_fetch(const struct partition *partition) {
+    rt_fetch_all(&partition->producer_id, offsetof(struct partition, lent_oldest_ns) -
+                                              offsetof(struct partition, producer_id));
+    rt_fetch(&partition->unsent);
+}
 /* A batch of the partition arrived. */
 void ticket_add(struct flusher *self, struct partition *partition, struct batch *batch);
 /* The fence arrived. */
@@ -19,6 +26,8 @@ void ticket_make_ready(struct flusher *self, struct partition *partition);
 struct partition *ticket_next_ready(struct flusher *self);
 /* Its next batch, stamped and counted as in flight. */
 struct batch *ticket_hand_over(struct flusher *self, struct partition *partition);
+/* Tells the aggregator how much does not wait here any more. */
+void ticket_give_room(struct flusher *self);
 /* Sends nothing more of it; goes back when all is answered and the fence has come. */
 void ticket_stop(struct flusher *self, struct partition *partition);
 /* As ticket_stop, and does not wait for answers: what is in flight is unsure from now on. */

@@ -48,7 +48,8 @@ struct partition {
     int32_t index;
 
     /* -- the topic's partition actor -- */
-    uint32_t size_hint;        /* how large the last batch became */
+    uint16_t size_hint;        /* how large the last batch became, in SIZE_HINT_BYTES */
+    uint16_t stretch;          /* place among the writer's stretches, and 1: partition/stretch.h */
     _Atomic uintptr_t writing; /* the open batch: see leader/writing.h */
     uint64_t next_index;       /* of the next batch made */
     struct share_member share; /* of memory: what its batches hold, and whose */
@@ -71,7 +72,7 @@ struct partition {
     _Atomic bool waits_for_identity;
     _Atomic bool hard;      /* recalled without waiting for answers */
     _Atomic uint8_t behind; /* BEHIND_…: when the flusher shall send `answered` */
-    uint16_t stretch;       /* place among the writer's stretches, and 1 (partition/stretch.h) */
+    _Atomic uint8_t flying; /* the ticket's in_flight, for the aggregator */
 
     /* -- the leader actor -- */
     uint64_t arrived_below; /* index of the newest fresh batch that has arrived, and 1 */
@@ -133,6 +134,30 @@ struct partition {
     struct mail answered;
     _Atomic uint64_t held_oldest_ns; /* opened_ns of the first in `held`; 0: none */
 };
+
+enum { SIZE_HINT_BYTES = 64 };
+
+static inline uint32_t partition_size_hint(const struct partition *partition) {
+    return (uint32_t)partition->size_hint * SIZE_HINT_BYTES;
+}
+static inline void partition_size_hint_set(struct partition *partition, uint32_t bytes) {
+    uint32_t units = bytes / SIZE_HINT_BYTES + 1;
+    partition->size_hint = (uint16_t)(units < UINT16_MAX ? units : UINT16_MAX);
+}
+
+enum { MAIL_AT_ONCE = 8 };
+
+/* Takes some mail, so that what it is about can be asked for before it is looked at. Returns how
+ * many there were, with the last answer of the lane in *take. */
+static inline uint32_t mail_take(struct rt_lane_unbounded *lane, struct mail **some,
+                                 enum rt_take *take) {
+    uint32_t count = 0;
+    struct rt_node *node;
+    while (count < MAIL_AT_ONCE && (*take = rt_lane_unbounded_take(lane, &node)) == RT_TAKEN) {
+        some[count++] = mail_of(node);
+    }
+    return count;
+}
 
 static inline struct partition *mail_partition(struct mail *mail) {
     switch (mail->kind) {

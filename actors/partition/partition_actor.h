@@ -18,25 +18,11 @@
 
 #include "actors/input/input.h"
 #include "actors/leader/partition.h"
+#include "actors/partition/run.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
 struct topic;
-
-enum run_kind { RUN_RECORDS, RUN_TOKEN };
-
-/* A part of an input chunk with entries of one topic only, or a flush token. */
-struct run {
-    struct rt_node node;
-    struct run *next;
-    enum run_kind kind;
-    struct input_chunk *chunk; /* one reference is the run's */
-    uint32_t from, to;
-    uint64_t opened_ns;    /* no later than its first record was produced */
-    int64_t parked_charge; /* of its records, in the partition actor's */
-    uint32_t flush_epoch;  /* that counts it, when it is parked */
-    bool is_counted;
-};
 
 /* Where records without key go: one partition until sluice.sticky.bytes were written to it, then
  * another, drawn at random (KIP-794). */

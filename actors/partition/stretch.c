@@ -31,7 +31,8 @@ static void count_charge(struct stretch *stretch) {
 
 void stretch_close(struct writer *writer, struct stretch *stretch) {
     if (stretch->batch != NULL) {
-        stretch->partition->size_hint = stretch->batch->raw_bytes;
+        partition_size_hint_set(stretch->partition, stretch->batch->raw_bytes);
+        batch_pause(stretch->batch);
         count_charge(stretch);
         writing_close(stretch->partition);
         announce(writer, stretch, true);
@@ -44,6 +45,7 @@ static void stretch_end(struct writer *writer, struct stretch *stretch) {
     if (batch != NULL && (batch->urgent || stretch->partition->index < 0)) {
         stretch_close(writer, stretch);
     } else if (batch != NULL) {
+        batch_pause(batch);
         count_charge(stretch);
         bool open = writing_end(stretch->partition, batch);
         announce(writer, stretch, !open);
@@ -64,21 +66,19 @@ struct stretch *writer_begin(struct writer *writer, struct partition *partition)
         writer_end(writer);
     }
     struct stretch *stretch = &writer->stretches[writer->count++];
-    *stretch = (struct stretch){.partition = partition};
+    struct batch *batch = writing_begin(partition);
+    *stretch = (struct stretch){
+        .partition = partition, .batch = batch, .counted = batch != NULL ? batch->charge : 0};
     partition->stretch = (uint16_t)writer->count;
     return stretch;
 }
 
-static bool take_batch(struct writer *writer, struct stretch *stretch) {
+static bool open_batch(struct writer *writer, struct stretch *stretch) {
     struct partition *partition = stretch->partition;
-    stretch->batch = writing_begin(partition);
-    if (stretch->batch != NULL) {
-        stretch->counted = stretch->batch->charge;
-        return true;
-    }
     stretch->counted = 0;
     const uint32_t *epoch = writer->run->is_counted ? &writer->run->flush_epoch : NULL;
-    stretch->batch = batch_create(partition, writer->opened_ns, partition->size_hint, epoch);
+    stretch->batch =
+        batch_create(partition, writer->opened_ns, partition_size_hint(partition), epoch);
     if (stretch->batch == NULL) {
         return false;
     }
@@ -90,7 +90,7 @@ static bool take_batch(struct writer *writer, struct stretch *stretch) {
 bool stretch_write(struct writer *writer, struct stretch *stretch,
                    const struct batch_record *record) {
     for (int attempt = 0; attempt < 2; attempt++) {
-        if (stretch->batch == NULL && !take_batch(writer, stretch)) {
+        if (stretch->batch == NULL && !open_batch(writer, stretch)) {
             return false;
         }
         switch (batch_append(stretch->batch, record)) {

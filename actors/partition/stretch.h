@@ -23,7 +23,7 @@ enum {
 
 struct stretch {
     struct partition *partition;
-    struct batch *batch; /* NULL: it was closed, and nothing came since */
+    struct batch *batch; /* NULL: none is open */
     int64_t counted;     /* of the batch's charge, by its share of memory */
     bool is_new;         /* the leader actor has not heard of the batch */
 };
@@ -48,7 +48,7 @@ static inline void writer_init(struct writer *writer, struct partition_actor *ac
     writer->bytes = 0;
 }
 
-/* The stretch of a partition, begun when there is none. */
+/* The stretch of a partition, begun when there is none: with the open batch, if there is one. */
 struct stretch *writer_begin(struct writer *writer, struct partition *partition);
 static inline struct stretch *writer_stretch(struct writer *writer, struct partition *partition) {
     return partition->stretch != 0 ? &writer->stretches[partition->stretch - 1]

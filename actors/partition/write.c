@@ -2,7 +2,8 @@
 /* See write.h. */
 #include "actors/partition/write.h"
 
-#include "actors/input/input.h"
+#include "actors/partition/park.h"
+#include "actors/partition/scout.h"
 #include "actors/partition/stretch.h"
 #include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
@@ -74,11 +75,31 @@ static bool write_entry(struct writer *writer, const struct input_entry *entry) 
     return true;
 }
 
-/* Works through one run; false when it had to stop (memory), with `from` where it stopped. */
+/* False when it had to stop (memory), with `from` where it stopped. */
+static bool write_piece(struct writer *writer, struct scout *scout, struct run_piece *piece,
+                        sluice_code refusal) {
+    const uint8_t *data = piece->chunk->data;
+    uint32_t from = piece->from;
+    uint32_t to = piece->to;
+    while (from < to) {
+        const struct input_entry *entry = (const struct input_entry *)(const void *)(data + from);
+        if (scout != NULL) {
+            scout_step(writer, scout);
+        } else {
+            scout_ahead(data + from, data + to);
+        }
+        if (refusal == SLUICE_OK ? !write_entry(writer, entry) : !refuse_entry(writer, entry)) {
+            break;
+        }
+        from += entry->size;
+    }
+    writer->bytes += from - piece->from;
+    piece->from = from;
+    return from >= to;
+}
+
+/* Works through one run; false when it had to stop (memory). */
 static bool write_run(struct writer *writer, struct run *run, sluice_code refusal) {
-    bool done = true;
-    const uint8_t *data = run->chunk->data;
-    uint32_t from = run->from;
     writer->opened_ns = run->opened_ns;
     writer->run = run;
     if (refusal != SLUICE_OK) {
@@ -86,46 +107,16 @@ static bool write_run(struct writer *writer, struct run *run, sluice_code refusa
     } else {
         partition_sticky_look(writer->actor);
     }
-    while (from < run->to) {
-        const struct input_entry *entry = (const struct input_entry *)(const void *)(data + from);
-        done = refusal == SLUICE_OK ? write_entry(writer, entry) : refuse_entry(writer, entry);
-        if (!done) {
-            break;
-        }
-        from += entry->size;
+    struct scout scout;
+    bool scouts = refusal == SLUICE_OK && writer->actor->partition_count >= SCOUT_PARTITIONS_LEAST;
+    if (scouts) {
+        scout_begin(writer, &scout, run);
     }
-    writer->bytes += from - run->from;
-    run->from = from;
-    return done;
-}
-
-/* Records that wait for metadata are held by the share of those without a leader. */
-static void parked_count(struct partition_actor *self, int64_t charge) {
-    struct producer *producer = self->topic->producer;
-    int64_t before = self->parked_charge;
-    self->parked_charge += charge;
-    if (before == 0 && charge > 0) {
-        share_enter(producer, &self->parked_share, SHARE_NO_LEADER);
+    while (run->at < run->piece_count &&
+           write_piece(writer, scouts ? &scout : NULL, &run->pieces[run->at], refusal)) {
+        run->at++;
     }
-    if (charge > 0) {
-        share_add(producer, &self->parked_share, charge);
-    } else if (charge < 0) {
-        share_drop(producer, &self->parked_share, -charge);
-    }
-    if (before > 0 && self->parked_charge == 0) {
-        share_leave(producer, &self->parked_share);
-    }
-}
-
-static int64_t charge_of(const struct run *run) {
-    int64_t charge = 0;
-    for (uint32_t at = run->from; at < run->to;) {
-        const struct input_entry *entry =
-            (const struct input_entry *)(const void *)(run->chunk->data + at);
-        charge += input_charge(entry->body_size);
-        at += entry->size;
-    }
-    return charge;
+    return run->at == run->piece_count;
 }
 
 static void run_finish(struct writer *writer, struct run *run) {
@@ -143,91 +134,12 @@ static void run_finish(struct writer *writer, struct run *run) {
         topic_token_passed(topics);
         return;
     }
-    parked_count(self, -run->parked_charge);
+    park_count(self, -run->parked_charge);
     if (run->is_counted) {
         producer_epoch_leave(self->topic->producer, run->flush_epoch);
     }
-    input_chunk_release(self->topic->producer, run->chunk);
+    run_clear(self->topic->producer, run);
     rt_lane_unbounded_push(&topics->spent, &run->node);
-}
-
-enum {
-    PARK_BYTES = 8192,          /* of a chunk that gathers runs */
-    PARK_SAME_AGE_NS = 10000000 /* what is gathered has one age: it may wait so much longer */
-};
-
-/* Adds a run to the one parked right before it, if there is room and they are of one age: threads
- * that take turns leave runs of one record each. */
-static bool park_behind(struct partition_actor *self, struct run *run) {
-    struct producer *producer = self->topic->producer;
-    struct run *last = self->gathering;
-    uint32_t size = run->to - run->from;
-    if (last == NULL || last->next != run || last->flush_epoch != run->flush_epoch ||
-        sizeof *last->chunk + last->to + size > last->chunk->bytes ||
-        run->opened_ns > last->opened_ns + PARK_SAME_AGE_NS) {
-        return false;
-    }
-    memcpy(last->chunk->data + last->to, run->chunk->data + run->from, size);
-    last->to += size;
-    last->parked_charge += run->parked_charge;
-    last->next = run->next;
-    self->parked_last = self->parked_last == run ? last : self->parked_last;
-    input_chunk_release(producer, run->chunk);
-    producer_epoch_leave(producer, run->flush_epoch);
-    rt_lane_unbounded_push(&producer->topic_actor.spent, &run->node);
-    return true;
-}
-
-/* Copies a run that must wait out of its input chunk, so that it pins nobody else's records. From
- * now on it is counted in the flush epoch, as a batch is. False: another run has taken it in. */
-static bool park(struct partition_actor *self, struct run *run) {
-    struct producer *producer = self->topic->producer;
-    size_t size = run->to - run->from;
-    bool follows = self->gathering != NULL && self->gathering->next == run;
-    run->parked_charge = charge_of(run);
-    parked_count(self, run->parked_charge);
-    run->flush_epoch = producer_epoch_enter(producer);
-    run->is_counted = true;
-    if (park_behind(self, run)) {
-        return false;
-    }
-    size_t wanted = sizeof *run->chunk + (follows && size < PARK_BYTES ? PARK_BYTES : size);
-    size_t bytes;
-    struct input_chunk *chunk = rt_pool_take(producer->pool, wanted, &bytes);
-    if (chunk == NULL) {
-        return true; /* it stays where it is */
-    }
-    atomic_init(&chunk->references, 1);
-    chunk->bytes = (uint32_t)bytes;
-    memcpy(chunk->data, run->chunk->data + run->from, size);
-    input_chunk_release(producer, run->chunk);
-    run->chunk = chunk;
-    run->from = 0;
-    run->to = (uint32_t)size;
-    self->gathering = run;
-    return true;
-}
-
-/* A flush waits for the epochs of what is parked before its token, not for the token: it leaves the
- * list, so that what comes later holds up neither this flush nor the next. */
-static void pass_token(struct partition_actor *self, struct run *token) {
-    struct run *before = self->before_unparked;
-    *(before != NULL ? &before->next : &self->parked_first) = token->next;
-    self->parked_last = self->parked_last == token ? before : self->parked_last;
-    topic_token_passed(&self->topic->producer->topic_actor);
-}
-
-/* Each run is looked at once, however many wait. */
-static void park_fresh(struct partition_actor *self) {
-    while (self->unparked != NULL) {
-        struct run *run = self->unparked;
-        self->unparked = run->next;
-        if (run->kind == RUN_TOKEN) {
-            pass_token(self, run);
-        } else if (park(self, run)) {
-            self->before_unparked = run;
-        }
-    }
 }
 
 /* Why records of this topic cannot go on: SLUICE_OK when they only have to wait. */

@@ -4,6 +4,7 @@
 
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/fetch.h"
 #include "runtime/mutant.h"
 
 /* -- run descriptors, recycled through `spent` -- */
@@ -22,7 +23,7 @@ static struct run *run_take(struct topic_actor *self) {
         self->free_runs = run->next;
         return run;
     }
-    run = rt_acquire(self->producer->world, sizeof *run);
+    run = rt_acquire(self->producer->world, RUN_BYTES);
     if (run != NULL) {
         self->runs_made++;
     }
@@ -38,7 +39,7 @@ void sweep_deinit(struct topic_actor *self) {
     }
     while (self->free_runs != NULL) {
         struct run *next = self->free_runs->next;
-        rt_release(self->producer->world, self->free_runs, sizeof *self->free_runs);
+        rt_release(self->producer->world, self->free_runs, RUN_BYTES);
         self->free_runs = next;
         self->runs_made--;
     }
@@ -95,46 +96,80 @@ static struct input_run *lane_run(struct input_lane *lane) {
     return run;
 }
 
-/* The end of what may be read now of the run before the reader. */
-static uint32_t run_end(struct input_lane *lane, const struct input_run *run) {
-    uint64_t seen = published(lane->read);
+/* The end of the run before the reader, as far as it was `seen` published. */
+static uint32_t run_end(struct input_lane *lane, const struct input_run *run, uint64_t seen) {
     return lane->read_run < (uint32_t)(seen >> 32) ? run->next : (uint32_t)seen;
 }
 
 /* -- handing on -- */
 
-static bool hand_on(struct topic_actor *self, struct input_lane *lane, struct topic *topic,
-                    uint32_t to, uint64_t opened_ns) {
-    struct run *run = run_take(self);
-    if (run == NULL) {
-        return false;
+/* The run of this sweep that takes so much more of the topic; NULL when memory is short. */
+static struct run *run_of(struct topic_actor *self, struct topic *topic, uint32_t bytes,
+                          uint64_t opened_ns) {
+    struct run *run = topic->gathered;
+    if (run != NULL && run_has_room(run, bytes)) {
+        return run;
     }
-    atomic_fetch_add_explicit(&lane->read->references, 1, memory_order_relaxed);
-    *run = (struct run){.kind = RUN_RECORDS,
-                        .chunk = lane->read,
-                        .from = lane->read_at,
-                        .to = to,
-                        .opened_ns = opened_ns};
-    lane->read_at = to;
-    rt_lane_unbounded_push(&topic->actor.fresh, &run->node);
-    if (!topic->touched) {
-        topic->touched = true;
+    struct run *fresh = run_take(self);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    run_init(fresh, opened_ns);
+    if (run != NULL) {
+        rt_lane_unbounded_push(&topic->actor.fresh, &run->node);
+    } else {
         topic->touched_next = self->touched;
         self->touched = topic;
     }
+    topic->gathered = fresh;
     if (!topic->written) {
         topic->written = true;
         topic->written_next = self->written;
         self->written = topic;
     }
+    return fresh;
+}
+
+enum { AHEAD_BYTES = 1024, AHEAD_LINES = 3 };
+
+/* The writer's core has the lines, and where the next head lies is only known when this one is
+ * here. What partition actors read next comes with it. */
+static void fetch_ahead(const struct input_lane *lane, uint32_t at) {
+    rt_fetch_all(lane->read->data + at + AHEAD_BYTES, AHEAD_LINES * RT_LINE_BYTES);
+}
+
+/* What lies before the reader, all of one stamp and seen in a look that showed no lower one. False
+ * when memory is short. */
+static bool hand_on(struct topic_actor *self, struct input_lane *lane, uint64_t seen,
+                    uint64_t opened_ns) {
+    const struct input_run *head = lane_run(lane);
+    uint64_t stamp = head->stamp;
+    while (lane->read_at < (uint32_t)seen && head->stamp == stamp) {
+        uint32_t to = run_end(lane, head, seen);
+        fetch_ahead(lane, to);
+        if (lane->read_at < to) {
+            struct run *run = run_of(self, head->topic, to - lane->read_at, opened_ns);
+            if (run == NULL) {
+                return false;
+            }
+            run_add(run, lane->read, lane->read_at, to);
+            lane->read_at = to;
+        }
+        if (to == (uint32_t)seen) {
+            break;
+        }
+        head = lane_run(lane);
+    }
     return true;
 }
 
-static void notify_touched(struct topic_actor *self) {
+/* Partition actors get what this sweep found. */
+static void hand_over(struct topic_actor *self) {
     while (self->touched != NULL) {
         struct topic *topic = self->touched;
         self->touched = topic->touched_next;
-        topic->touched = false;
+        rt_lane_unbounded_push(&topic->actor.fresh, &topic->gathered->node);
+        topic->gathered = NULL;
         rt_notify(&topic->actor.actor);
     }
 }
@@ -159,12 +194,12 @@ static struct input_lane *lowest(struct topic_actor *self, uint64_t highest, uin
     return best;
 }
 
-/* As lowest(), and certain: nothing lower was published before what lies before `*to`. */
+/* As lowest(), and certain: nothing lower was published before what `*seen` shows of its chunk. */
 static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highest, uint64_t *stamp,
-                                        uint32_t *to) {
+                                        uint64_t *seen) {
     struct input_lane *lane = lowest(self, highest, stamp);
     while (lane != NULL) {
-        *to = run_end(lane, lane_run(lane));
+        *seen = published(lane->read);
         uint64_t again = 0;
         struct input_lane *other = lowest(self, highest, &again);
         if (other == lane) {
@@ -181,28 +216,30 @@ static bool has_caught_up(struct input_lane *lane) {
            atomic_load_explicit(&lane->read->next, memory_order_acquire) == NULL;
 }
 
-enum { HAND_ONS_MAX = 4096, SMALL_BYTES = 4096 };
+enum { HAND_ONS_MAX = 4096, SWEEP_BYTES_MAX = 1 << 19, SMALL_BYTES = 4096 };
 
 enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
     uint64_t highest = atomic_load_explicit(&self->producer->writer, memory_order_acquire) >> 16;
     enum sweep_result result = SWEEP_NOTHING;
-    for (uint32_t n = 0; n < HAND_ONS_MAX; n++) {
+    uint32_t swept = 0;
+    for (uint32_t n = 0; n < HAND_ONS_MAX && swept < SWEEP_BYTES_MAX; n++) {
         uint64_t stamp = 0;
-        uint32_t to = 0;
-        struct input_lane *lane = next_in_order(self, highest, &stamp, &to);
+        uint64_t seen = 0;
+        struct input_lane *lane = next_in_order(self, highest, &stamp, &seen);
         if (lane == NULL) {
             break;
         }
-        uint32_t bytes = to - lane->read_at;
-        if (!hand_on(self, lane, lane_run(lane)->topic, to, opened_ns)) {
+        uint32_t bytes = (uint32_t)seen - lane->read_at;
+        if (!hand_on(self, lane, seen, opened_ns)) {
             result = SWEEP_NO_MEMORY;
             break;
         }
-        result = n + 1 == HAND_ONS_MAX ? SWEEP_MORE : SWEEP_FOUND;
+        swept += bytes;
+        result = n + 1 == HAND_ONS_MAX || swept >= SWEEP_BYTES_MAX ? SWEEP_MORE : SWEEP_FOUND;
         if (stamp == highest && bytes < SMALL_BYTES && has_caught_up(lane)) {
             break; /* the writer goes on: what comes now waits for the next sweep */
         }
     }
-    notify_touched(self);
+    hand_over(self);
     return result;
 }

@@ -48,7 +48,7 @@ struct topic {
     _Atomic uint64_t fitting_since_ns;
     struct partition_actor actor; /* the topic's own partition actor */
     /* -- the topic actor -- */
-    bool touched; /* in this sweep: to be notified at its end */
+    struct run *gathered; /* by this sweep, which hands it over at its end */
     struct topic *touched_next;
     bool written; /* since the last flush began: the next one has a token for it */
     struct topic *written_next;

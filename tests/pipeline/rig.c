@@ -40,6 +40,7 @@ struct rig *rig_world(const struct rig_setup *setup) {
         .delay_min_ns = setup->delay_ns != 0 ? setup->delay_ns : 50000,
         .delay_max_ns = setup->delay_ns != 0 ? setup->delay_ns : 200000,
         .lookup_delay_ns = 1000000,
+        .socket_buffer_bytes = setup->socket_buffer_bytes,
         .thread_end = input_thread_end,
     };
     struct rig *rig = calloc(1, sizeof *rig);

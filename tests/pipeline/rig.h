@@ -28,8 +28,9 @@ struct rig_setup {
     sluice_report_callback callback; /* context: the rig */
     sluice_event_callback events;
     sluice_log_callback logs;
-    uint64_t delay_ns;     /* one way; 0: 50 to 200 us */
-    const char *bootstrap; /* NULL: node 1 */
+    uint64_t delay_ns;            /* one way; 0: 50 to 200 us */
+    const char *bootstrap;        /* NULL: node 1 */
+    uint32_t socket_buffer_bytes; /* what a connection holds on its way; 0: the simulator's */
 };
 
 struct rig_record {
