@@ -27,8 +27,12 @@ struct trial {
     struct rig *rig;
     struct rig_topic *topics[TOPICS];
     struct seen seen[TOPICS];
-    bool untold; /* the last answer had a partition without an epoch: nothing can be compared */
+    uint32_t without_id; /* answers in a row that named a topic without its id */
+    bool untold; /* the last answer had a partition without an epoch, or older epochs were told so
+                    often that the topic counts as made again: nothing can be compared */
 };
+
+enum { OLDER_MAY_BE_ANEW = 5 /* such answers: see actors/metadata/answer.c */ };
 
 /* ---- what must hold -------------------------------------------------------------------------- */
 
@@ -150,16 +154,19 @@ static size_t answer_write(uint8_t *room, int16_t version, struct fuzz_input *in
     return size;
 }
 
-static bool has_untold(struct kafka_metadata_response answer) {
+static bool has_untold(struct trial *trial, struct kafka_metadata_response answer) {
     struct kafka_metadata_topic topic;
     struct kafka_metadata_partition partition;
     bool untold = false;
+    bool without_id = false;
     while (kafka_metadata_response_next_topic(&answer, &topic)) {
+        without_id = without_id || kafka_uuid_is_zero(topic.id);
         while (kafka_metadata_topic_next(&topic, &partition)) {
             untold = untold || partition.leader_epoch < 0;
         }
     }
-    return untold;
+    trial->without_id = without_id ? trial->without_id + 1 : 0;
+    return untold || trial->without_id > OLDER_MAY_BE_ANEW;
 }
 
 /* As the actor takes an answer to a request of its own, between two of its activations. */
@@ -177,7 +184,7 @@ static void answer_take(struct trial *trial, const uint8_t *bytes, size_t size, 
     for (uint32_t i = 0; i < metadata->state->topic_count; i++) {
         metadata->state->topics[i].asked = (asked >> i & 1) == 0;
     }
-    trial->untold = has_untold(answer);
+    trial->untold = has_untold(trial, answer);
     (void)answer_learn(metadata, &answer);
     metadata_wake(metadata);
 }
