@@ -5,6 +5,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 
+import budget
 import callgrind
 import running
 import workloads
@@ -64,6 +65,39 @@ class Callgrind(unittest.TestCase):
         self.assertEqual(costs.self_cost['work', 'main.c'], 44)
         self.assertEqual(costs.self_cost['main', 'main.c'], 0)
         self.assertEqual(costs.inclusive['main', 'main.c'], 44)
+
+
+def entry(instructions, **functions):
+    return {'instructions': instructions, 'functions': functions}
+
+
+class Budget(unittest.TestCase):
+    def test_only_what_the_product_executes_counts_and_what_libraries_do_for_it(self):
+        costs = callgrind.Costs()
+        ours, sim = ('produce.part.0', 'actors/producer/produce.c'), ('put', 'runtime/sim_net.c')
+        copy = ('memcpy', './string/memcpy.S')
+        files = {name: str(callgrind.ROOT / file) for name, file in (ours, sim)}
+        ours, sim = (ours[0], files[ours[0]]), (sim[0], files[sim[0]])
+        costs.self_cost.update({ours: 10, sim: 20, copy: 7})
+        costs.inclusive.update({ours: 12, sim: 25, copy: 7})
+        costs.calls.update({(ours, copy): 2, (sim, copy): 5})
+        self.assertEqual(budget.functions_of(costs),
+                         {'actors/producer/produce.c: produce': 10, 'libraries: memcpy': 2})
+
+    def test_five_percent_are_tolerated(self):
+        self.assertEqual(budget.complaint('keyed', entry(100), entry(104.9)), [])
+        self.assertEqual(budget.complaint('keyed', entry(100), entry(95.1)), [])
+
+    def test_what_grew_is_named_the_most_first(self):
+        lines = budget.complaint('keyed', entry(100, a=50, b=50), entry(106, a=51, b=49, c=6))
+        self.assertIn('6.0% above', lines[0])
+        self.assertEqual([line.split()[-1] for line in lines[1:-1]], ['c', 'a'])
+        self.assertIn('./run budget --record keyed', lines[-1])
+
+    def test_a_budget_that_is_too_large_is_to_be_recorded_anew(self):
+        lines = budget.complaint('keyed', entry(100), entry(94))
+        self.assertEqual(len(lines), 1)
+        self.assertIn('below the recorded 100.0; record anew: ./run budget --record', lines[0])
 
 
 class Ratios(unittest.TestCase):

@@ -8,7 +8,6 @@ divides the difference by N: start-up and warm-up are not in it. Then, where per
 run of full length. Prints one page and writes it to FOLDER.
 """
 import argparse
-import os
 import pathlib
 import shutil
 import subprocess
@@ -19,23 +18,13 @@ sys.dont_write_bytecode = True
 import callgrind
 import running
 import workloads
+from callgrind import ROOT, place
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 KINDS = ('throughput', 'payload', 'latency', 'threads', 'known')
 LEAST_SHARE = 0.01
 LINES_SHOWN = 10
 RECORDS_MAX = 100_000 # under callgrind: some fifty times slower
 PERF_EVENT = 'cpu-clock'
-
-
-def place(file):
-    """A path as it is in the tree; outside of it, its name. The tree's paths go through the build
-    directory, and those of objects from a compiler cache through that of another tree."""
-    inside = file.rpartition('/../../')[2] if '/build/' in file else ''
-    path = pathlib.Path(os.path.normpath(file))
-    if inside and (ROOT / inside).exists():
-        return inside
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
 
 
 def owner(file):
@@ -48,15 +37,10 @@ def owner(file):
 def instructions(build, workload, records, folder):
     """Runs it under callgrind."""
     sink = running.Sink(build, workload)
-    written = folder / f'callgrind.{records}'
-    running.output_of(['valgrind', '--quiet', '--tool=callgrind', '--compress-strings=no',
-                       '--compress-pos=no', '--dump-line=yes', '--fair-sched=try',
-                       f'--callgrind-out-file={written}', f'--log-file={folder}/valgrind.txt',
-                       *running.command(build, 'sluice', workload._replace(records=records),
-                                        sink.bootstrap)])
+    words = running.command(build, 'sluice', workload._replace(records=records), sink.bootstrap)
+    costs = callgrind.measure(words, folder, records, '--fair-sched=try')
     sink.close()
-    with open(written, encoding='utf-8') as lines:
-        return callgrind.read(lines)
+    return costs
 
 
 def function_rows(costs):
