@@ -188,9 +188,18 @@ void ticket_give_room(struct flusher *self) {
 
 /* -- stopping and going back -- */
 
+/* A batch that was never sent and whose time is over: what it waited for here. */
+static void note_wait(const struct flusher *self, struct batch *batch) {
+    uint64_t limit_ns = (uint64_t)producer_of(self)->config->delivery_timeout_ms * 1000000;
+    if (batch->last_error == SLUICE_OK && self->now_ns >= batch->opened_ns + limit_ns) {
+        batch->last_error = link_awaits(&self->link);
+    }
+}
+
 static void go_back(struct flusher *self, struct partition *partition) {
     RT_ASSERT(!partition->ready && partition->in_flight == 0);
     for (struct batch *batch = partition->next_unsent; batch != NULL; batch = batch->next) {
+        note_wait(self, batch);
         RT_UNLESS_MUTANT(room_goes_back_unseen, self->room_given += batch->room);
         batch->room = 0;
     }
@@ -328,6 +337,7 @@ void ticket_abandon(struct flusher *self, struct batch *batch) {
     landed(batch);
     request_forget(self, batch);
     batch->standing = BATCH_UNSURE;
+    batch->last_error = batch->last_error != SLUICE_OK ? batch->last_error : SLUICE_NO_ANSWER;
     out_of_time(partition, batch);
     note_lent(self, partition);
     stop_for_epoch(self, partition);

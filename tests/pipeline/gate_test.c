@@ -205,6 +205,7 @@ Test(gate, waits_for_answers_to_those_behind_one_whose_time_is_over) {
     cr_assert(rig_await(rig, 3, 1150));
     cr_expect_eq(rig->records[2].report.outcome, SLUICE_UNKNOWN);
     cr_expect_eq(rig->records[2].report.error, SLUICE_DELIVERY_TIMED_OUT);
+    cr_expect_eq(rig->records[2].report.last_error, SLUICE_NO_ANSWER);
     rig_run(rig, 400);
     cr_expect_eq(rig_status(rig).batches_sent, sent + 3, "each left once");
     broker_cluster_stall(rig->cluster, 1, false);

@@ -181,6 +181,20 @@ Test(hostile, silence_after_the_metadata_for_longer_than_the_records_wait) {
     rig_end(rig);
 }
 
+Test(hostile, silence_of_the_leader_for_longer_than_the_records_wait) {
+    struct rig *rig = rig_start(&(struct rig_setup){
+        .seed = 3, .partitions = 1, .settings = hastier, .brokers = {.broker_count = 1}});
+    rig_run(rig, 500); /* metadata and the producer id are there */
+    struct rt_address leader = rig_address(1);
+    rt_sim_fault(rig->world, &leader, RT_SIM_BLACKHOLE);
+    rig_produce_some(rig, 0, 3);
+    cr_expect(rig_await(rig, 3, 3100));
+    rig_expect_all(rig, SLUICE_NOT_PERSISTED, SLUICE_DELIVERY_TIMED_OUT);
+    cr_expect_eq(rig->records[0].report.last_error, SLUICE_NO_BROKER, "%s",
+                 sluice_code_name(rig->records[0].report.last_error));
+    rig_free(rig);
+}
+
 Test(hostile, garbage) {
     meet(greet_garbage, NULL, SLUICE_BAD_ANSWER);
 }
