@@ -235,14 +235,14 @@ static enum rt_verdict cluster_run(struct rt_actor *actor, struct rt_turn *turn,
         return cluster_end(cluster);
     }
     if ((marks & BROKER_MARK_LISTEN) != 0) {
-        cluster_accept(cluster, turn->now_ns);
+        cluster_accept(cluster, rt_turn_now(turn));
     }
     if ((marks & BROKER_MARK_TIMER) != 0) {
         cluster->timer_ns = RT_FOREVER;
-        cluster_ready_due(cluster, turn->now_ns);
+        cluster_ready_due(cluster, rt_turn_now(turn));
     }
     cluster_ready_marked(cluster, marks);
-    bool ready_run = cluster_run_ready(cluster, turn->now_ns, turn->budget);
+    bool ready_run = cluster_run_ready(cluster, rt_turn_now(turn), turn->budget);
     cluster_set_timer(cluster);
     cluster_tell_watchers(cluster);
     return calls_taken && ready_run ? RT_IDLE : RT_AGAIN;

@@ -42,8 +42,7 @@ enum rt_activation rt_activate(struct rt_actor *actor, struct rt_turn *turn) {
     RT_IF_MUTANT(clock_before_claim, turn->now_ns = rt_now(turn->world));
     uint32_t old = atomic_exchange_explicit(&actor->word, RT_RUN, memory_order_acq_rel);
     RT_ASSERT((old & (RT_RUN | RT_NOTIFIED)) == RT_NOTIFIED);
-    /* after the claim: who finds the mark of a timer finds that its time has come, too */
-    RT_UNLESS_MUTANT(clock_before_claim, turn->now_ns = rt_now(turn->world));
+    RT_UNLESS_MUTANT(clock_before_claim, turn->now_ns = RT_FOREVER);
     switch (actor->kind->run(actor, turn, old & RT_MARKS_ALL)) {
     case RT_IDLE:
         return release(actor);

@@ -38,7 +38,7 @@ struct rt_timer;
 /* What one activation knows. */
 struct rt_turn {
     struct rt_world *world;
-    uint64_t now_ns; /* monotonic, read once per activation */
+    uint64_t now_ns; /* rt_turn_now's: RT_FOREVER until it is first asked for */
     uint32_t budget; /* messages to handle at most, then answer RT_AGAIN */
     uint32_t worker; /* index of the worker */
 };

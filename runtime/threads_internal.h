@@ -85,6 +85,7 @@ struct worker {
     bool slept;                 /* since its last activation */
     uint64_t awake_since_ns;
     uint64_t now_ns; /* of the last look at the clock */
+    uint32_t unseen; /* activations since then */
     /* Who wakes it. */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t sleep; /* enum sleep_state; the futex */
 };

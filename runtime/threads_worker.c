@@ -7,6 +7,9 @@
  * half full sends actors outside while others wait there: so all take turns. Every 16th activation
  * is a job's, if there is one.
  *
+ * What time it is, for the next look at epoll and timers, it learns from activations that ask for
+ * it, and looks itself when eight in a row do not.
+ *
  * | who may call     | from where                                                        |
  * | worker_submit    | any thread; a worker's own ring only from that worker             |
  * | worker_user_code | a worker, in an activation; nothing happens on other threads      |
@@ -19,7 +22,12 @@
 #include "runtime/activate.h"
 #include "runtime/assert.h"
 
-enum { JOB_INTERVAL = 16, OUTSIDE_INTERVAL_MAX = 61, RING_HALF_ACTORS = RUNQ_RING_SLOTS / 2 };
+enum {
+    JOB_INTERVAL = 16,
+    OUTSIDE_INTERVAL_MAX = 61,
+    RING_HALF_ACTORS = RUNQ_RING_SLOTS / 2,
+    CLOCK_INTERVAL = 8 /* activations that need no clock, for one look at it */
+};
 
 /* Which worker this thread is; NULL on all other threads. */
 static _Thread_local struct worker *current __attribute__((tls_model("initial-exec")));
@@ -128,6 +136,17 @@ void worker_submit(struct rt_world *world, struct rt_actor *actor) {
 
 /* ---- running --------------------------------------------------------------------------------- */
 
+/* What the activation read, or, each CLOCK_INTERVAL of them and whenever it matters, a look of our
+ * own. */
+static void note_time(struct worker *worker, uint64_t read_ns, bool job) {
+    worker->unseen++;
+    if (read_ns == RT_FOREVER && !job && !worker->slept && worker->unseen < CLOCK_INTERVAL) {
+        return;
+    }
+    worker->now_ns = read_ns != RT_FOREVER ? read_ns : system_now_ns(&worker->threads->world);
+    worker->unseen = 0;
+}
+
 static void run(struct worker *worker, struct rt_actor *actor) {
     struct threads *threads = worker->threads;
     bool job = actor->kind->class == RT_CLASS_JOB; /* the actor may be gone after its run */
@@ -140,7 +159,7 @@ static void run(struct worker *worker, struct rt_actor *actor) {
         park_step_away(worker, true);
     }
     enum rt_activation result = rt_activate(actor, &turn);
-    worker->now_ns = turn.now_ns;
+    note_time(worker, turn.now_ns, job);
     if (worker->slept) {
         worker->slept = false;
         worker->awake_since_ns = worker->now_ns;

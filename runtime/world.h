@@ -170,9 +170,18 @@ struct rt_thread_slot_last {
 extern _Thread_local struct rt_thread_slot_last rt_thread_slot_last
     __attribute__((tls_model("initial-exec")));
 
-/* Monotonic time. In an activation prefer turn->now_ns. */
+/* Monotonic time. In an activation prefer rt_turn_now. */
 static inline uint64_t rt_now(struct rt_world *world) {
     return world->ops->now_ns(world);
+}
+/* The time of an activation, one for all of it: that of the first call. It is after the claim, so
+ * who finds the mark of a timer finds that its time has come, too. Who looks at what comes from
+ * outside, and then whether it came in time, calls this before the look. */
+static inline uint64_t rt_turn_now(struct rt_turn *turn) {
+    if (turn->now_ns == RT_FOREVER) {
+        turn->now_ns = rt_now(turn->world);
+    }
+    return turn->now_ns;
 }
 static inline int64_t rt_wall_ms(struct rt_world *world) {
     return world->ops->wall_ms(world);

@@ -307,7 +307,7 @@ static bool take_mail(struct aggregator *self, struct rt_turn *turn) {
             rt_fetch_all(&partition->held, sizeof *partition - offsetof(struct partition, held));
         }
         for (uint32_t i = 0; i < count; i++) {
-            handle(self, some[i], turn->now_ns);
+            handle(self, some[i], rt_turn_now(turn));
         }
     }
     return take != RT_EMPTY;
@@ -320,7 +320,7 @@ static bool take_sealed(struct aggregator *self, struct rt_turn *turn) {
         struct batch *batch = batch_of(mail_of(node));
         struct partition *partition = batch->partition;
         batch->packing = false;
-        linger(self, partition, turn->now_ns); /* may pass the batch on: it is gone by then */
+        linger(self, partition, rt_turn_now(turn)); /* may pass the batch on: it is gone by then */
         if (partition->fence_waits) {
             fence(self, partition);
         }
@@ -360,7 +360,7 @@ static enum rt_verdict aggregator_run(struct rt_actor *actor, struct rt_turn *tu
     more = take_mail(self, turn) || more;
     bool all = (marks & RT_MARK(AGGREGATOR_MARK_FLUSH)) != 0 ||
                ((marks & RT_MARK(AGGREGATOR_MARK_ROOM)) != 0 && hurried(self));
-    check_lingering(self, turn->now_ns, all);
+    check_lingering(self, rt_turn_now(turn), all);
     if ((marks & RT_MARK(AGGREGATOR_MARK_END)) != 0) {
         RT_ASSERT(!more && self->linger_first == NULL);
         RT_ASSERT(atomic_load_explicit(&self->room_used, memory_order_relaxed) == 0);

@@ -61,8 +61,8 @@ static bool may_send(const struct flusher *self, uint64_t now_ns) {
 /* Sends what the requests in flight allow. True when something was sent. */
 static bool send_some(struct flusher *self, struct rt_turn *turn) {
     bool sent = false;
-    while (self->link.state == LINK_READY && may_send(self, turn->now_ns) &&
-           request_send(self, turn->now_ns)) {
+    while (self->link.state == LINK_READY && may_send(self, rt_turn_now(turn)) &&
+           request_send(self, rt_turn_now(turn))) {
         sent = true;
     }
     return sent;
@@ -70,9 +70,9 @@ static bool send_some(struct flusher *self, struct rt_turn *turn) {
 
 /* With acks=0 a request is done once it is written, and the next may follow at once. */
 static void send_ready(struct flusher *self, struct rt_turn *turn) {
-    while (turn->now_ns >= self->link.throttled_until_ns && send_some(self, turn)) {
+    while (rt_turn_now(turn) >= self->link.throttled_until_ns && send_some(self, turn)) {
         link_step(&self->link, turn);
-        take_answers(self, turn->now_ns);
+        take_answers(self, rt_turn_now(turn));
     }
 }
 
@@ -180,7 +180,7 @@ static void watch_generation(struct flusher *self) {
 static void give_up_link(struct flusher *self, struct rt_turn *turn, const char *why) {
     if (self->link.state == LINK_READY) {
         link_refuse(&self->link, turn, SLUICE_CONNECTION_LOST, why);
-        take_answers(self, turn->now_ns);
+        take_answers(self, rt_turn_now(turn));
     }
 }
 
@@ -195,10 +195,10 @@ static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {
 
 static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct flusher *self = caa_container_of(actor, struct flusher, actor);
-    self->now_ns = turn->now_ns;
+    self->now_ns = rt_turn_now(turn);
     bool more = take_mail(self, turn);
     if ((marks & RT_MARK(FLUSHER_MARK_END)) != 0) {
-        return flusher_end(self, turn->now_ns);
+        return flusher_end(self, rt_turn_now(turn));
     }
     if (self->attached != NULL &&
         !(RT_MUTANT(idle_link_stays_closed) && self->link.generation > 0)) {
@@ -206,7 +206,7 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
     }
     link_step(&self->link, turn);
     watch_generation(self);
-    take_answers(self, turn->now_ns);
+    take_answers(self, rt_turn_now(turn));
     if (self->reconnect) {
         give_up_link(self, turn, "given up: it no longer supports what was negotiated");
         self->reconnect = false;
@@ -217,13 +217,13 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
     if ((marks & RT_MARK(FLUSHER_MARK_PURGE)) != 0) {
         stop_hard_recalled(self);
     }
-    stop_overdue(self, turn->now_ns);
+    stop_overdue(self, rt_turn_now(turn));
     if ((marks & RT_MARK(FLUSHER_MARK_EXPIRE)) != 0) {
         expire_stopped(self);
     }
     send_ready(self, turn);
     watch_link(self);
-    arm(self, turn->now_ns);
+    arm(self, rt_turn_now(turn));
     return more ? RT_AGAIN : RT_IDLE;
 }
 

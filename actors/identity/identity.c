@@ -115,7 +115,7 @@ static bool request_send(struct identity *identity, struct rt_turn *turn, int16_
     size_t bytes = kafka_init_producer_id_request_bound(&ask);
     uint8_t *frame = rt_acquire(identity->producer->world, bytes);
     if (frame == NULL) {
-        state->due_ns = turn->now_ns + MEMORY_PAUSE_MS * 1000000ull;
+        state->due_ns = rt_turn_now(turn) + MEMORY_PAUSE_MS * 1000000ull;
         return false;
     }
     struct kafka_writer writer = kafka_writer_of(frame, bytes);
@@ -131,7 +131,7 @@ static bool request_send(struct identity *identity, struct rt_turn *turn, int16_
         .api = KAFKA_INIT_PRODUCER_ID,
         .version = version,
         .expects_answer = true,
-        .deadline_ns = turn->now_ns + (uint64_t)config->request_timeout_ms * 1000000u};
+        .deadline_ns = rt_turn_now(turn) + (uint64_t)config->request_timeout_ms * 1000000u};
     state->asking = true;
     link_send(&state->link, &state->request);
     return true;
@@ -159,15 +159,15 @@ static void answer_take(struct identity *identity, struct rt_turn *turn, struct 
     state->down_rounds = 0;
     atomic_store_explicit(&identity->trouble, code, memory_order_relaxed);
     addresses_restart(&state->addresses, identity->producer);
-    link_throttle(&state->link, turn->now_ns, answer.throttle_time_ms);
+    link_throttle(&state->link, rt_turn_now(turn), answer.throttle_time_ms);
     if (code == SLUICE_OK) {
         state->refusals = 0;
         /* Release: pairs with the leaders' acquire. */
         atomic_store_explicit(&identity->producer_id, answer.producer_id, memory_order_release);
     } else if (passes_by_itself(code)) {
         state->due_ns =
-            turn->now_ns + backoff_ns(identity->producer->world, config->retry_backoff_ms,
-                                      config->retry_backoff_max_ms, state->refusals++);
+            rt_turn_now(turn) + backoff_ns(identity->producer->world, config->retry_backoff_ms,
+                                           config->retry_backoff_max_ms, state->refusals++);
     } else {
         fail_for_good(identity, code);
     }
@@ -204,8 +204,8 @@ static void address_turn(struct identity *identity, struct rt_turn *turn) {
     }
     state->addresses.taken = 0;
     state->due_ns =
-        turn->now_ns + backoff_ns(identity->producer->world, config->reconnect_backoff_ms,
-                                  config->reconnect_backoff_max_ms, state->down_rounds++);
+        rt_turn_now(turn) + backoff_ns(identity->producer->world, config->reconnect_backoff_ms,
+                                       config->reconnect_backoff_max_ms, state->down_rounds++);
 }
 
 static uint64_t due(const struct identity_state *state) {
@@ -221,7 +221,7 @@ static bool move_on(struct identity *identity, struct rt_turn *turn) {
         atomic_store_explicit(&identity->trouble, link->last_error, memory_order_relaxed);
         link_close(link);
     }
-    if (state->asking || turn->now_ns < due(state)) {
+    if (state->asking || rt_turn_now(turn) < due(state)) {
         return false;
     }
     if (link->state == LINK_IDLE && !link->wanted) {
@@ -250,7 +250,7 @@ static void ask(struct identity *identity, struct rt_turn *turn) {
         link_close(&state->link);
         answers_take(identity, turn);
         rt_timer_cancel(identity->producer->world, &state->timer);
-    } else if (!state->asking && turn->now_ns < due(state)) {
+    } else if (!state->asking && rt_turn_now(turn) < due(state)) {
         rt_timer_arm(identity->producer->world, &state->timer, due(state));
     }
 }

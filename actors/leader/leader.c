@@ -75,7 +75,7 @@ static bool take_returns(struct partition *partition, struct rt_turn *turn) {
     while ((take = rt_lane_unbounded_take(&partition->returns, &node)) == RT_TAKEN) {
         if (node == &partition->back) {
             lend_end(partition);
-            settle_returned(partition, turn->now_ns);
+            settle_returned(partition, rt_turn_now(turn));
             if (partition->pending.first != NULL) {
                 arm_by(partition, partition->pending.first->opened_ns);
             }
@@ -205,10 +205,10 @@ static enum rt_verdict leader_run(struct rt_actor *actor, struct rt_turn *turn, 
         !settle_purge(partition)) {
         partition->purging = 0;
     }
-    check_timer(partition, turn->now_ns);
+    check_timer(partition, rt_turn_now(turn));
     if (partition->state == LEADER_HOME &&
         (partition->purging == 0 || RT_MUTANT(lends_while_purging))) {
-        lend(partition, turn->now_ns);
+        lend(partition, rt_turn_now(turn));
     }
     if (partition->closing && is_home(partition) && !more) {
         RT_ASSERT(partition->pending.first == NULL && partition->away == 0);

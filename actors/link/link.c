@@ -159,7 +159,7 @@ void link_ready_enter(struct link *link, struct rt_turn *turn) {
     link->generation++;
     link->attempt = 0;
     link->retry_at_ns = 0;
-    link->idle_since_ns = turn->now_ns;
+    link->idle_since_ns = rt_turn_now(turn);
     atomic_fetch_add_explicit(&link->producer->counters.connections_open, 1,
                               memory_order_relaxed); /* a statistic */
     link_note(link, SLUICE_OK, "connected");
@@ -199,13 +199,13 @@ static uint64_t link_due(const struct link *link) {
     return due;
 }
 
-/* After the bytes that are there were looked at: what came in time counts. */
-static void deadline_check(struct link *link, struct rt_turn *turn) {
+/* After the bytes that were there at that time were looked at: what came in time counts. */
+static void deadline_check(struct link *link, struct rt_turn *turn, uint64_t now_ns) {
     const struct sluice_config *config = link->producer->config;
-    if (turn->now_ns < link_due(link)) {
+    if (now_ns < link_due(link)) {
         return;
     }
-    RT_ASSERT(link->input_starved_ns == 0 || link->input_starved_ns > turn->now_ns);
+    RT_ASSERT(link->input_starved_ns == 0 || link->input_starved_ns > now_ns);
     switch (link->state) {
     case LINK_LOOKUP:
         link_fail(link, turn, SLUICE_CONNECTION_TIMED_OUT, "the name lookup took too long");
@@ -237,7 +237,8 @@ static bool advance(struct link *link, struct rt_turn *turn) {
     switch (link->state) {
     case LINK_IDLE:
     case LINK_BACKOFF:
-        return link->wanted && turn->now_ns >= link->retry_at_ns && link_lookup_begin(link, turn);
+        return link->wanted && rt_turn_now(turn) >= link->retry_at_ns &&
+               link_lookup_begin(link, turn);
     case LINK_LOOKUP:
         return link_lookup_end(link, turn);
     case LINK_CONNECTING:
@@ -260,10 +261,11 @@ static bool advance(struct link *link, struct rt_turn *turn) {
 }
 
 void link_step(struct link *link, struct rt_turn *turn) {
+    uint64_t now_ns = rt_turn_now(turn); /* before the look at what came */
     link_input_recycle(link);
     while (advance(link, turn)) {
     }
-    deadline_check(link, turn);
+    deadline_check(link, turn, now_ns);
     uint64_t due = link_due(link);
     if (due != atomic_load_explicit(&link->timer.deadline_ns, memory_order_relaxed)) {
         if (due == RT_FOREVER) {

@@ -54,7 +54,7 @@ void link_give_up(struct link *link, struct rt_turn *turn) {
     bool was_ready = link->state == LINK_READY;
     link_disconnect(link);
     link->state = LINK_BACKOFF;
-    link->retry_at_ns = turn->now_ns + link_backoff_ns(link);
+    link->retry_at_ns = rt_turn_now(turn) + link_backoff_ns(link);
     if (link->attempt < UINT32_MAX) {
         link->attempt++;
     }

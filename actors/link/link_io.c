@@ -102,7 +102,7 @@ static bool answers_silent(const struct link *link, int32_t correlation) {
 static void answered(struct link *link, struct rt_turn *turn) {
     link->outstanding--;
     if (link->outstanding == 0) {
-        link->idle_since_ns = turn->now_ns;
+        link->idle_since_ns = rt_turn_now(turn);
     }
 }
 
@@ -182,7 +182,7 @@ void link_read(struct link *link, struct rt_turn *turn) {
     link->input_starved_ns = 0;
     while (read < LINK_READ_BYTES_PER_STEP) {
         if (!input_grow(link)) {
-            link->input_starved_ns = turn->now_ns + link_ns(LINK_MEMORY_RETRY_MS);
+            link->input_starved_ns = rt_turn_now(turn) + link_ns(LINK_MEMORY_RETRY_MS);
             return;
         }
         int64_t size = rt_socket_read(world, &link->socket, link->input + link->input_used,
@@ -245,8 +245,8 @@ static void queue_advance(struct link *link, struct rt_turn *turn, size_t writte
     while (written > 0) {
         struct link_request *request = link->queue.first;
         if (request->first_write_ns == 0) {
-            RT_ASSERT(turn->now_ns > 0);
-            request->first_write_ns = turn->now_ns;
+            RT_ASSERT(rt_turn_now(turn) > 0);
+            request->first_write_ns = rt_turn_now(turn);
         }
         while (request->slice_at < request->slice_count) {
             size_t left = request->slices[request->slice_at].size - request->slice_written;

@@ -40,7 +40,7 @@ static uint64_t setup_timeout_ns(const struct link *link) {
 bool link_lookup_begin(struct link *link, struct rt_turn *turn) {
     RT_ASSERT(link->done.first == NULL); /* the owner takes what is done before it steps again */
     link->state = LINK_LOOKUP;
-    link->setup_deadline_ns = turn->now_ns + setup_timeout_ns(link);
+    link->setup_deadline_ns = rt_turn_now(turn) + setup_timeout_ns(link);
     link->lookup =
         rt_lookup_start(link_world(link), link->actor, link->mark_lookup, link->host, link->port);
     if (link->lookup == NULL) {
@@ -99,7 +99,7 @@ bool link_connect_begin(struct link *link, struct rt_turn *turn) {
                                        &link->addresses.addresses[link->address_index]);
         if (result == 0) {
             link->state = LINK_CONNECTING;
-            link->setup_deadline_ns = turn->now_ns + setup_timeout_ns(link);
+            link->setup_deadline_ns = rt_turn_now(turn) + setup_timeout_ns(link);
             return true;
         }
         rt_socket_close(world, &link->socket);
@@ -209,5 +209,5 @@ void link_negotiated(struct link *link, struct rt_turn *turn, struct kafka_reade
     }
     link_negotiation_release(link);
     link_ready_enter(link, turn);
-    link_throttle(link, turn->now_ns, response.throttle_time_ms);
+    link_throttle(link, rt_turn_now(turn), response.throttle_time_ms);
 }

@@ -29,7 +29,7 @@ static uint64_t later(uint64_t left, uint64_t right) {
 static void calm_notice(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
     const struct sluice_config *config = metadata->producer->config;
-    if (turn->now_ns > state->soon_ns + metadata_ns(config->retry_backoff_max_ms)) {
+    if (rt_turn_now(turn) > state->soon_ns + metadata_ns(config->retry_backoff_max_ms)) {
         state->quiet_answers = 0;
     }
 }
@@ -80,7 +80,7 @@ bool ask_topic_due(const struct metadata_state *state, const struct metadata_top
 }
 
 void ask_starve(struct metadata_state *state, struct rt_turn *turn) {
-    state->memory_ns = turn->now_ns + metadata_ns(MEMORY_PAUSE_MS);
+    state->memory_ns = rt_turn_now(turn) + metadata_ns(MEMORY_PAUSE_MS);
 }
 
 /* ---- whom ------------------------------------------------------------------------------------ */
@@ -97,8 +97,8 @@ static void all_down(struct metadata *metadata, struct rt_turn *turn) {
     addresses_restart(&state->addresses, metadata->producer);
     state->addresses.bootstrap_only = false;
     state->reconnect_ns =
-        turn->now_ns + backoff_ns(metadata->producer->world, config->reconnect_backoff_ms,
-                                  config->reconnect_backoff_max_ms, state->down_rounds);
+        rt_turn_now(turn) + backoff_ns(metadata->producer->world, config->reconnect_backoff_ms,
+                                       config->reconnect_backoff_max_ms, state->down_rounds);
     state->down_rounds++;
     if (!state->down_told) {
         char text[LINK_TEXT_BYTES_MAX + 64];
@@ -123,13 +123,13 @@ void ask_anew(struct metadata *metadata, struct rt_turn *turn, const char *why) 
     state->addresses.bootstrap_only = true;
     if (state->anew) { /* and again: not in a hot circle */
         state->reconnect_ns =
-            turn->now_ns + backoff_ns(producer->world, config->reconnect_backoff_ms,
-                                      config->reconnect_backoff_max_ms, state->down_rounds++);
+            rt_turn_now(turn) + backoff_ns(producer->world, config->reconnect_backoff_ms,
+                                           config->reconnect_backoff_max_ms, state->down_rounds++);
         return;
     }
     state->anew = true;
     state->refresh_wanted = true;
-    state->soon_ns = turn->now_ns;
+    state->soon_ns = rt_turn_now(turn);
     atomic_fetch_add_explicit(&producer->counters.rebootstraps, 1, memory_order_relaxed);
     producer_log(producer, SLUICE_LOG_WARNING, "metadata", "back to bootstrap.servers: %s", why);
     producer_event(producer, &(sluice_event){.kind = SLUICE_EVENT_REBOOTSTRAP,
@@ -143,7 +143,7 @@ static void failing_check(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
     int64_t trigger_ms = metadata->producer->config->rebootstrap_trigger_ms;
     if (!state->anew && state->snapshot != NULL && state->failing_ns != 0 &&
-        turn->now_ns - state->failing_ns >= metadata_ns(trigger_ms)) {
+        rt_turn_now(turn) - state->failing_ns >= metadata_ns(trigger_ms)) {
         ask_anew(metadata, turn, "no broker told of the cluster for too long");
     }
 }
@@ -169,9 +169,9 @@ static void address_turn(struct metadata *metadata, struct rt_turn *turn) {
 /* The link has failed, or its broker is of no use. That is trouble if somebody needs it now. */
 static void address_leave(struct metadata *metadata, struct rt_turn *turn) {
     struct metadata_state *state = metadata->state;
-    if (state->link.last_error != SLUICE_OK && turn->now_ns >= any_due(state)) {
+    if (state->link.last_error != SLUICE_OK && rt_turn_now(turn) >= any_due(state)) {
         atomic_store_explicit(&metadata->trouble, state->link.last_error, memory_order_relaxed);
-        state->failing_ns = state->failing_ns != 0 ? state->failing_ns : turn->now_ns;
+        state->failing_ns = state->failing_ns != 0 ? state->failing_ns : rt_turn_now(turn);
     }
     link_close(&state->link);
 }
@@ -194,7 +194,7 @@ static bool move_on(struct metadata *metadata, struct rt_turn *turn) {
     if (link->state == LINK_BACKOFF) {
         address_leave(metadata, turn);
     }
-    if (state->asking || turn->now_ns < any_due(state)) {
+    if (state->asking || rt_turn_now(turn) < any_due(state)) {
         return false;
     }
     if (link->state == LINK_READY && !broker_is_of_use(state, turn)) {
@@ -221,7 +221,7 @@ void ask_step(struct metadata *metadata, struct rt_turn *turn) {
     atomic_store_explicit(&metadata->awaits, known ? SLUICE_OK : link_awaits(&state->link),
                           memory_order_relaxed);
     uint64_t due = state->asking ? RT_FOREVER : any_due(state);
-    due = due <= turn->now_ns ? RT_FOREVER : due; /* the link is on it */
+    due = due <= rt_turn_now(turn) ? RT_FOREVER : due; /* the link is on it */
     if (state->starved) {
         due = earlier(due, state->memory_ns);
     }

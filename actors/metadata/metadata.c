@@ -132,7 +132,7 @@ static enum rt_verdict end(struct metadata *metadata, struct rt_turn *turn) {
     atomic_store(&metadata->closing, 1);
     if (atomic_load(&metadata->entering) > 0) {
         rt_timer_arm(turn->world, &metadata->state->timer,
-                     turn->now_ns + metadata_ns(ENTERING_PAUSE_MS));
+                     rt_turn_now(turn) + metadata_ns(ENTERING_PAUSE_MS));
         return RT_IDLE;
     }
     ask_end(metadata);

@@ -44,7 +44,7 @@ static bool request_send(struct metadata *metadata, struct rt_turn *turn,
                                            .api = KAFKA_METADATA,
                                            .version = version,
                                            .expects_answer = true,
-                                           .deadline_ns = turn->now_ns +
+                                           .deadline_ns = rt_turn_now(turn) +
                                                           metadata_ns(config->request_timeout_ms)};
     state->asking = true;
     link_send(&state->link, &state->request);
@@ -78,7 +78,7 @@ static uint32_t topics_name(struct metadata_state *state, struct rt_turn *turn,
     uint32_t count = 0;
     for (uint32_t i = 0; i < state->topic_count; i++) {
         struct metadata_topic *topic = &state->topics[i];
-        topic->asked = ask_topic_due(state, topic, turn->now_ns);
+        topic->asked = ask_topic_due(state, topic, rt_turn_now(turn));
         if (topic->asked) {
             names[count++] = (struct kafka_metadata_request_topic){
                 .name = {topic->topic->name, topic->topic->name_size}};
@@ -95,8 +95,9 @@ bool request_send_own(struct metadata *metadata, struct rt_turn *turn) {
     if (names == NULL) {
         return out_of_memory(state, turn);
     }
-    state->asked_all = state->anew || (state->refresh_wanted && turn->now_ns >= state->soon_ns) ||
-                       turn->now_ns >= state->stale_ns;
+    state->asked_all = state->anew ||
+                       (state->refresh_wanted && rt_turn_now(turn) >= state->soon_ns) ||
+                       rt_turn_now(turn) >= state->stale_ns;
     struct kafka_metadata_request ask = {.topics = names,
                                          .topic_count = topics_name(state, turn, names),
                                          .allow_auto_topic_creation =
@@ -152,14 +153,15 @@ static void own_answered(struct metadata *metadata, struct rt_turn *turn,
     const struct sluice_config *config = metadata->producer->config;
     enum learned learned = answer_learn(metadata, answer);
     state->quiet_answers = learned == LEARNED_CHANGES ? 0 : state->quiet_answers + 1;
-    state->soon_ns = turn->now_ns + backoff_ns(metadata->producer->world, config->retry_backoff_ms,
-                                               config->retry_backoff_max_ms, state->quiet_answers);
+    state->soon_ns =
+        rt_turn_now(turn) + backoff_ns(metadata->producer->world, config->retry_backoff_ms,
+                                       config->retry_backoff_max_ms, state->quiet_answers);
     if (learned == LEARNED_NO_BROKERS || learned == LEARNED_NO_MEMORY) {
         own_undo(state);
         link_close(&state->link); /* another broker may know more */
     } else {
         state->anew = false;
-        own_learned(state, config, turn->now_ns);
+        own_learned(state, config, rt_turn_now(turn));
         metadata_wake(metadata);
     }
 }
@@ -184,7 +186,7 @@ static void answer_take(struct metadata *metadata, struct rt_turn *turn,
                     "the answer to Metadata could not be read");
         return;
     }
-    link_throttle(&state->link, turn->now_ns, answer.throttle_time_ms);
+    link_throttle(&state->link, rt_turn_now(turn), answer.throttle_time_ms);
     if (answer.error_code == SLUICE_BROKER_REBOOTSTRAP_REQUIRED) {
         request_undo(state, fetch);
         link_refuse(&state->link, turn, SLUICE_BROKER_REBOOTSTRAP_REQUIRED,

@@ -141,7 +141,7 @@ static void arm(struct partition_actor *self, struct rt_turn *turn) {
         }
     }
     if (self->short_of_memory) {
-        due_ns = turn->now_ns + WRITE_NO_MEMORY_WAIT_NS;
+        due_ns = rt_turn_now(turn) + WRITE_NO_MEMORY_WAIT_NS;
     }
     if (due_ns != RT_FOREVER) {
         rt_timer_arm(producer->world, &self->timer, due_ns);

@@ -171,7 +171,7 @@ void write_runs(struct partition_actor *self, struct rt_turn *turn) {
     while (self->parked_first != NULL) {
         struct run *run = self->parked_first;
         bool is_token = run->kind == RUN_TOKEN;
-        sluice_code error = knows || is_token ? SLUICE_OK : overdue(self, run, turn->now_ns);
+        sluice_code error = knows || is_token ? SLUICE_OK : overdue(self, run, rt_turn_now(turn));
         if (!knows && !is_token && error == SLUICE_OK) {
             break;
         }

@@ -25,13 +25,13 @@ static bool take_failed(struct retry *self, struct rt_turn *turn) {
             break;
         }
         struct batch *batch = batch_of(mail_of(node));
-        if (batch->retry_at_ns <= turn->now_ns) {
+        if (batch->retry_at_ns <= rt_turn_now(turn)) {
             pass_on(self, batch);
             continue;
         }
         uint64_t bucket = batch->retry_at_ns / RETRY_BUCKET_NS;
         if (self->waiting == 0) {
-            self->swept = turn->now_ns / RETRY_BUCKET_NS;
+            self->swept = rt_turn_now(turn) / RETRY_BUCKET_NS;
         }
         batch_list_push(&self->buckets[bucket % RETRY_BUCKETS], batch);
         self->waiting++;
@@ -90,7 +90,7 @@ static enum rt_verdict retry_run(struct rt_actor *actor, struct rt_turn *turn, u
             sweep_bucket(self, &self->buckets[i], RT_FOREVER);
         }
     }
-    sweep_due(self, turn->now_ns);
+    sweep_due(self, rt_turn_now(turn));
     arm(self);
     if ((marks & RT_MARK(RETRY_MARK_CLOSE)) != 0) {
         RT_ASSERT(self->waiting == 0);

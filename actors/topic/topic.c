@@ -45,19 +45,20 @@ static enum sweep_result gather_end(struct topic_actor *self, uint64_t now_ns) {
 static enum sweep_result gather(struct topic_actor *self, struct rt_turn *turn) {
     uint64_t wait_ns = self->gather_ns;
     uint64_t looks_at_ns = self->looks_at_ns;
-    enum sweep_result result = sweep(self, looks_at_ns != 0 ? self->swept_ns : turn->now_ns);
-    self->swept_ns = turn->now_ns;
+    uint64_t now_ns = rt_turn_now(turn); /* before the sweep: what that misses is younger */
+    enum sweep_result result = sweep(self, looks_at_ns != 0 ? self->swept_ns : now_ns);
+    self->swept_ns = now_ns;
     if (result == SWEEP_NO_MEMORY) {
-        look_again(self, turn->now_ns + NO_MEMORY_WAIT_NS);
+        look_again(self, now_ns + NO_MEMORY_WAIT_NS);
         return result;
     }
-    if (result == SWEEP_NOTHING && turn->now_ns >= looks_at_ns) {
+    if (result == SWEEP_NOTHING && now_ns >= looks_at_ns) {
         looks_at_ns = 0;
-        result = gather_end(self, turn->now_ns);
+        result = gather_end(self, now_ns);
     }
     if (wait_ns != 0 && result != SWEEP_NOTHING) {
         atomic_store_explicit(&self->gathering, 1, memory_order_relaxed);
-        look_again(self, turn->now_ns + wait_ns);
+        look_again(self, now_ns + wait_ns);
     } else if (looks_at_ns != 0) {
         look_again(self, looks_at_ns);
     }

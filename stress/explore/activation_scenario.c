@@ -34,7 +34,7 @@ static enum rt_verdict run(struct rt_actor *actor, struct rt_turn *turn, uint32_
     state.inside = true;
     if ((marks & RT_MARK(MARK)) != 0) {
         EXPLORE_CHECK(state.told, "a mark without what was written before it");
-        EXPLORE_CHECK(turn->now_ns >= DUE_NS, "a timer that rings before its time");
+        EXPLORE_CHECK(rt_turn_now(turn) >= DUE_NS, "a timer that rings before its time");
         state.marked = true;
     }
     void *message;

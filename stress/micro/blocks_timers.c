@@ -56,7 +56,7 @@ static void loop(struct owner *owner, struct rt_turn *turn) {
         if (cancel) {
             rt_timer_cancel(turn->world, timer);
         } else {
-            rt_timer_arm(turn->world, timer, turn->now_ns + FAR_NS + i);
+            rt_timer_arm(turn->world, timer, rt_turn_now(turn) + FAR_NS + i);
         }
     }
     clocks->spent_ns += thread_ns() - before_ns;
@@ -67,7 +67,8 @@ static void place(struct owner *owner, struct rt_turn *turn) {
     for (uint32_t i = 0; i < TIMERS; i++) {
         uint64_t spread_ns = (uint64_t)(owner->index * 37 + i * 1009) % 1000 * NS_PER_MS;
         rt_timer_arm(turn->world, &owner->timers[i],
-                     turn->now_ns + FAR_NS - owner->clocks->round * 4000 * NS_PER_MS + spread_ns);
+                     rt_turn_now(turn) + FAR_NS - owner->clocks->round * 4000 * NS_PER_MS +
+                         spread_ns);
     }
 }
 
@@ -75,7 +76,7 @@ static void expire(struct owner *owner, struct rt_turn *turn) {
     owner->due = TIMERS;
     for (uint32_t i = 0; i < TIMERS; i++) {
         uint64_t spread_ns = (uint64_t)(owner->index * 37 + i * 1009) % (SPAN_MS * 1000) * 1000;
-        rt_timer_arm(turn->world, &owner->timers[i], turn->now_ns + spread_ns);
+        rt_timer_arm(turn->world, &owner->timers[i], rt_turn_now(turn) + spread_ns);
     }
 }
 

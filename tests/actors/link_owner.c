@@ -61,7 +61,7 @@ static void request_make(struct owner *owner, struct owner_request *request, str
                               .api = KAFKA_METADATA,
                               .version = version,
                               .expects_answer = !owner->silent,
-                              .deadline_ns = turn->now_ns + owner->timeout_ms * OWNER_MS};
+                              .deadline_ns = rt_turn_now(turn) + owner->timeout_ms * OWNER_MS};
 }
 
 /* Requests that expect an answer come in the order of sending, and so do those that do not. */
@@ -86,7 +86,7 @@ static void done_take(struct owner *owner, struct rt_turn *turn) {
         for (const uint8_t *at = answer.at; at < answer.end; at++) {
             RT_ASSERT(*at == request->answer_first);
         }
-        request->done_ns = turn->now_ns;
+        request->done_ns = rt_turn_now(turn);
         free(request->frame);
         owner->done++;
     }

@@ -38,7 +38,7 @@ static void side_accept(struct peer *peer, struct rt_turn *turn) {
         if (rt_socket_accept(turn->world, &peer->listener, &side->socket) != 0) {
             return;
         }
-        peer->accepted_ns[peer->accepted++] = turn->now_ns;
+        peer->accepted_ns[peer->accepted++] = rt_turn_now(turn);
         if (peer->greet != NULL) {
             peer->greet(peer, side);
         }

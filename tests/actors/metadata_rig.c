@@ -102,7 +102,7 @@ static enum rt_verdict leader_act(struct rt_actor *actor, struct rt_turn *turn, 
         caa_container_of(actor, struct rig_partition, partition.leader);
     partition->metadata_marks += (marks & RT_MARK(LEADER_MARK_METADATA)) != 0;
     partition->identity_marks += (marks & RT_MARK(LEADER_MARK_IDENTITY)) != 0;
-    partition->marked_ns = turn->now_ns;
+    partition->marked_ns = rt_turn_now(turn);
     return (marks & RT_MARK(RIG_MARK_END)) != 0 ? RT_END : RT_IDLE;
 }
 

@@ -68,7 +68,7 @@ static enum rt_verdict visitor_run(struct rt_actor *actor, struct rt_turn *turn,
     }
     if (visitor->connected) {
         write_on(visitor);
-        read_on(visitor, turn->now_ns);
+        read_on(visitor, rt_turn_now(turn));
     }
     return RT_IDLE;
 }

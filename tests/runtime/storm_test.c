@@ -75,9 +75,9 @@ static void arrive(struct visitor *visitor, struct rt_turn *turn) {
     rt_timer_init(&visitor->timeout, actor, RT_MARK(TIMED));
     rt_timer_init(&visitor->never, actor, RT_MARK(0));
     rt_socket_init(&visitor->socket, actor, RT_MARK(READY));
-    visitor->due_ns = turn->now_ns + rt_random(turn->world) % 2000000;
+    visitor->due_ns = rt_turn_now(turn) + rt_random(turn->world) % 2000000;
     rt_timer_arm(turn->world, &visitor->timeout, visitor->due_ns);
-    rt_timer_arm(turn->world, &visitor->never, turn->now_ns + UINT64_C(1000000000000));
+    rt_timer_arm(turn->world, &visitor->never, rt_turn_now(turn) + UINT64_C(1000000000000));
     visitor->lookup = rt_lookup_start(turn->world, actor, RT_MARK(LOOKED_UP), "127.0.0.1", 1);
     cr_assert_not_null(visitor->lookup);
 }
@@ -107,7 +107,7 @@ static enum rt_verdict visit(struct harness_actor *self, struct rt_turn *turn, u
         arrive(visitor, turn);
     }
     if ((marks & RT_MARK(TIMED)) != 0) {
-        cr_assert_geq(turn->now_ns, visitor->due_ns);
+        cr_assert_geq(rt_turn_now(turn), visitor->due_ns);
         atomic_fetch_add(&storm->timed_out, 1);
         return leave(visitor, turn);
     }
@@ -121,7 +121,7 @@ static enum rt_verdict visit(struct harness_actor *self, struct rt_turn *turn, u
     if (visitor->socket.handle >= 0 && listen_to_greeting(visitor, turn) < 0) {
         return leave(visitor, turn);
     }
-    rt_timer_arm(turn->world, &visitor->never, turn->now_ns + UINT64_C(2000000000000));
+    rt_timer_arm(turn->world, &visitor->never, rt_turn_now(turn) + UINT64_C(2000000000000));
     return RT_IDLE;
 }
 

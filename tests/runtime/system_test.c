@@ -50,7 +50,7 @@ static enum rt_verdict arm_some(struct harness_actor *self, struct rt_turn *turn
     if ((marks & RT_MARK(0)) != 0) {
         for (unsigned i = 0; i < 3; i++) {
             rt_timer_init(&waker->timers[i], &self->actor, RT_MARK(1 + i));
-            rt_timer_arm(turn->world, &waker->timers[i], turn->now_ns + (i + 1) * 100 * MS);
+            rt_timer_arm(turn->world, &waker->timers[i], rt_turn_now(turn) + (i + 1) * 100 * MS);
         }
         rt_timer_cancel(turn->world, &waker->timers[0]);
     }

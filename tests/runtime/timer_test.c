@@ -40,9 +40,10 @@ static void count_submitted(struct rt_world *world, struct rt_actor *actor) {
 static enum rt_verdict look_at_the_clock(struct rt_actor *actor, struct rt_turn *turn,
                                          uint32_t marks) {
     (void)actor;
+    uint64_t now_ns = rt_turn_now(turn);
     if ((marks & RT_MARK(RINGS)) != 0) {
         moment.rings_seen++;
-        cr_assert_geq(turn->now_ns, DUE_NS, "rung before its time");
+        cr_assert_geq(now_ns, DUE_NS, "rung before its time");
     }
     return RT_IDLE;
 }
@@ -78,8 +79,8 @@ static enum rt_verdict measure_lateness(struct harness_actor *self, struct rt_tu
                                         uint32_t marks) {
     struct clocked *clocked = (struct clocked *)(void *)self;
     if ((marks & RT_MARK(1)) != 0) {
-        cr_assert_geq(turn->now_ns, clocked->due_ns, "never early");
-        uint64_t late_ns = turn->now_ns - clocked->due_ns;
+        cr_assert_geq(rt_turn_now(turn), clocked->due_ns, "never early");
+        uint64_t late_ns = rt_turn_now(turn) - clocked->due_ns;
         clocked->late_least_ns =
             late_ns < clocked->late_least_ns ? late_ns : clocked->late_least_ns;
         harness_add(&clocked->rounds, 1);
@@ -145,7 +146,7 @@ static enum rt_verdict wait_for_both(struct harness_actor *self, struct rt_turn 
     struct member *member = (struct member *)(void *)self;
     for (unsigned i = 0; i < 2; i++) {
         if ((marks & RT_MARK(1 + i)) != 0) {
-            cr_assert_geq(turn->now_ns, member->due_ns[i], "never early");
+            cr_assert_geq(rt_turn_now(turn), member->due_ns[i], "never early");
             member->seen |= 1u << i;
             harness_add(member->fired, 1);
         }
@@ -153,7 +154,7 @@ static enum rt_verdict wait_for_both(struct harness_actor *self, struct rt_turn 
     if ((marks & RT_MARK(0)) != 0) {
         for (unsigned i = 0; i < 2; i++) {
             rt_timer_init(&member->timers[i], &self->actor, RT_MARK(1 + i));
-            member->due_ns[i] = turn->now_ns + rt_random(turn->world) % (300 * MS);
+            member->due_ns[i] = rt_turn_now(turn) + rt_random(turn->world) % (300 * MS);
             rt_timer_arm(turn->world, &member->timers[i], member->due_ns[i]);
         }
     }
@@ -197,7 +198,7 @@ static enum rt_verdict follow(struct harness_actor *self, struct rt_turn *turn, 
         script->begin(script, turn);
     }
     if ((marks & RT_MARK(1)) != 0) {
-        cr_assert_geq(turn->now_ns, script->due_ns, "never early");
+        cr_assert_geq(rt_turn_now(turn), script->due_ns, "never early");
         script->fired = true;
         if (script->due_ns != RT_FOREVER) {
             harness_add(&script->done, 1);
@@ -222,10 +223,10 @@ static void run_script(void (*begin)(struct script *script, struct rt_turn *turn
 }
 
 static void cancel_before_it_is_due(struct script *script, struct rt_turn *turn) {
-    rt_timer_arm(turn->world, &script->subject, turn->now_ns + 2 * MS);
+    rt_timer_arm(turn->world, &script->subject, rt_turn_now(turn) + 2 * MS);
     rt_timer_cancel(turn->world, &script->subject);
     script->due_ns = RT_FOREVER;
-    rt_timer_arm(turn->world, &script->guard, turn->now_ns + 20 * MS);
+    rt_timer_arm(turn->world, &script->guard, rt_turn_now(turn) + 20 * MS);
 }
 
 Test(timer, a_cancelled_timer_stays_silent) {
@@ -233,8 +234,8 @@ Test(timer, a_cancelled_timer_stays_silent) {
 }
 
 static void move_later(struct script *script, struct rt_turn *turn) {
-    rt_timer_arm(turn->world, &script->subject, turn->now_ns + 1 * MS);
-    script->due_ns = turn->now_ns + 15 * MS;
+    rt_timer_arm(turn->world, &script->subject, rt_turn_now(turn) + 1 * MS);
+    script->due_ns = rt_turn_now(turn) + 15 * MS;
     rt_timer_arm(turn->world, &script->subject, script->due_ns);
 }
 
@@ -243,8 +244,8 @@ Test(timer, a_timer_moved_later_fires_at_the_later_time) {
 }
 
 static void move_earlier(struct script *script, struct rt_turn *turn) {
-    rt_timer_arm(turn->world, &script->subject, turn->now_ns + UINT64_C(3600000) * MS);
-    script->due_ns = turn->now_ns + 5 * MS;
+    rt_timer_arm(turn->world, &script->subject, rt_turn_now(turn) + UINT64_C(3600000) * MS);
+    script->due_ns = rt_turn_now(turn) + 5 * MS;
     rt_timer_arm(turn->world, &script->subject, script->due_ns);
 }
 
@@ -253,7 +254,7 @@ Test(timer, a_timer_moved_earlier_fires_at_the_earlier_time) {
 }
 
 static void arm_in_the_past(struct script *script, struct rt_turn *turn) {
-    script->due_ns = turn->now_ns - 1;
+    script->due_ns = rt_turn_now(turn) - 1;
     rt_timer_arm(turn->world, &script->subject, script->due_ns);
 }
 
@@ -279,7 +280,7 @@ static enum rt_verdict arm_on_request(struct harness_actor *self, struct rt_turn
     }
     if ((marks & RT_MARK(0)) != 0) {
         rt_timer_init(&sleeper->timer, &self->actor, RT_MARK(1));
-        rt_timer_arm(turn->world, &sleeper->timer, turn->now_ns + sleeper->delay_ns);
+        rt_timer_arm(turn->world, &sleeper->timer, rt_turn_now(turn) + sleeper->delay_ns);
         harness_add(&sleeper->armed, 1);
     }
     return (marks & RT_MARK(2)) != 0 ? RT_END : RT_IDLE;
@@ -329,7 +330,7 @@ static enum rt_verdict arm_all_and_end(struct harness_actor *self, struct rt_tur
         }
         uint64_t range_ns = UINT64_C(1) << (10 + rt_random(turn->world) % 30);
         rt_timer_arm(turn->world, &burdened->timers[i],
-                     turn->now_ns + rt_random(turn->world) % range_ns);
+                     rt_turn_now(turn) + rt_random(turn->world) % range_ns);
     }
     if ((marks & RT_MARK(1)) != 0) {
         end = true;

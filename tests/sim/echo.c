@@ -166,7 +166,7 @@ static void client_work(struct echo_client *client, struct rt_turn *turn) {
     }
     if (result == 0 && !client->connected) {
         client->connected = true;
-        client->connected_ns = turn->now_ns;
+        client->connected_ns = rt_turn_now(turn);
     }
     if (result == 0) {
         result = client_send(client, turn->world);
@@ -187,7 +187,7 @@ static enum rt_verdict client_run(struct rt_actor *actor, struct rt_turn *turn, 
     if (atomic_load(&client->done) == 0 && client->socket.handle < 0) {
         client->error = rt_socket_connect(turn->world, &client->socket, &client->address);
         if (client->patience_ns > 0) {
-            rt_timer_arm(turn->world, &client->timer, turn->now_ns + client->patience_ns);
+            rt_timer_arm(turn->world, &client->timer, rt_turn_now(turn) + client->patience_ns);
         }
     } else if (client->socket.handle >= 0) {
         client_work(client, turn);

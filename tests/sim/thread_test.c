@@ -20,7 +20,7 @@ struct answerer {
 static enum rt_verdict answerer_run(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {
     struct answerer *answerer = (struct answerer *)actor;
     if ((marks & MARK_ASK) != 0) {
-        rt_timer_arm(turn->world, &answerer->timer, turn->now_ns + answerer->after_ns);
+        rt_timer_arm(turn->world, &answerer->timer, rt_turn_now(turn) + answerer->after_ns);
     }
     if ((marks & MARK_TIMER) != 0) {
         atomic_fetch_add(&answerer->word, 1);

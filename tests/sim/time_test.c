@@ -22,7 +22,7 @@ static enum rt_verdict clock_run(struct rt_actor *actor, struct rt_turn *turn, u
     clock->runs++;
     for (unsigned i = 0; i < TIMERS; i++) {
         if ((marks & RT_MARK(i)) != 0) {
-            clock->fired_ns[i] = turn->now_ns;
+            clock->fired_ns[i] = rt_turn_now(turn);
             clock->order[clock->fired++ % TIMERS] = i;
         }
         if ((marks & MARK_WORK) != 0 && clock->wanted_ns[i] > 0) {
