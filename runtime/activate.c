@@ -5,7 +5,9 @@
  *
  *   claim    exchange(RUN), acquire: pairs with the sender's fetch_or (release) in rt_mark. What
  *            was pushed before that fetch_or is seen by the drain, because NOTIFIED is cleared
- *            first.
+ *            first. It is a full fence, too: pairs with that of the push before rt_notify_pushed,
+ *            which changes nothing when it sees NOTIFIED. Then its look is before the claim that
+ *            clears it, so the push is before the drain.
  *   release  CAS RUN -> 0, release: pairs with the acquire of the next claim, maybe elsewhere.
  *            A sender's fetch_or is before it (the CAS fails, we queue again) or after it (it sees
  *            IDLE and submits): no wake-up is lost between them.
@@ -40,7 +42,10 @@ static enum rt_activation release(struct rt_actor *actor) {
 
 enum rt_activation rt_activate(struct rt_actor *actor, struct rt_turn *turn) {
     RT_IF_MUTANT(clock_before_claim, turn->now_ns = rt_now(turn->world));
-    uint32_t old = atomic_exchange_explicit(&actor->word, RT_RUN, memory_order_acq_rel);
+    uint32_t old = atomic_exchange(&actor->word, RT_RUN);
+#if !defined(__x86_64__) /* where the exchange is a full fence */
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
     RT_ASSERT((old & (RT_RUN | RT_NOTIFIED)) == RT_NOTIFIED);
     RT_UNLESS_MUTANT(clock_before_claim, turn->now_ns = RT_FOREVER);
     switch (actor->kind->run(actor, turn, old & RT_MARKS_ALL)) {

@@ -7,14 +7,16 @@
  *             bits 2-31       marks: coalescing one-bit messages
  *   IDLE 0 · QUEUED NOTIFIED · RUNNING RUN · RUNNING+NOTIFIED both
  *
- *   send     push to a lane, then fetch_or(NOTIFIED)  -- an unconditional RMW, because ck_ring ends
- *            in a plain store; whoever turned IDLE into QUEUED submits the actor
+ *   send     push to a lane, then fetch_or(NOTIFIED)  -- an unconditional RMW after a ring, because
+ *            ck_ring ends in a plain store; after the unbounded lane, whose push is a full fence,
+ *            only if NOTIFIED is not seen. Whoever turned IDLE into QUEUED submits the actor
  *   claim    exchange(word, RUN): takes the marks and clears NOTIFIED before the lanes are read
  *   release  compare-and-swap RUN -> 0; when it fails, mail came: queue again
  *
  * | who may call        | from where                                        |
  * | rt_actor_start      | anybody, before the actor is known to others      |
  * | rt_notify, rt_mark  | any thread that keeps the actor alive             |
+ * | rt_notify_pushed    | the same, right after rt_lane_unbounded_push      |
  * | behaviour           | the executor, one worker at a time                |
  * | kind->gone          | the executor, once, when nobody can hold it       |
  */
@@ -92,6 +94,16 @@ static inline void rt_mark(struct rt_actor *actor, uint32_t marks) {
 /* Wakes the actor after a push to one of its lanes. */
 static inline void rt_notify(struct rt_actor *actor) {
     rt_mark(actor, 0);
+}
+
+/* The same, cheaper when the actor is queued already. Only after rt_lane_unbounded_push, and for
+ * nothing but that message: its exchange is a full fence between the message and this look, which a
+ * ring's push is not. Pairs with the fence of the claim: who sees NOTIFIED looks before the claim
+ * that clears it, and so the drain sees the message, or that one is on its way (RT_BUSY). */
+static inline void rt_notify_pushed(struct rt_actor *actor) {
+    if ((atomic_load(&actor->word) & RT_NOTIFIED) == 0) {
+        rt_mark(actor, 0);
+    }
 }
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * Lanes. The owning actor reads; its claim (activate.c) orders one reader after the other.
  *
- * ck_ring publishes by a plain store and wfcqueue by an exchange; neither tells the actor, so every
- * push is followed by rt_notify, an unconditional read-modify-write.
+ * ck_ring publishes by a plain store and wfcqueue by an exchange; neither tells the actor. So a
+ * push to a ring is followed by rt_notify, an unconditional read-modify-write, and one to the
+ * unbounded lane, whose exchange is a full fence, by that or by rt_notify_pushed.
  */
 #include "runtime/lane.h"
 

@@ -8,7 +8,8 @@
  *   lane_unbounded  liburcu's wfcqueue; anybody; never full, because the node is inside the message
  *
  * Reading is the owning actor's alone. A bounded lane that is full is an assertion: the table in
- * docs/edges.md says for each edge why it cannot be. After a push call rt_notify(actor).
+ * docs/edges.md says for each edge why it cannot be. After a push call rt_notify(actor), after one
+ * to the unbounded lane rt_notify_pushed(actor).
  */
 #ifndef RT_LANE_H
 #define RT_LANE_H

@@ -22,7 +22,7 @@ static void send_back(struct sealer *self, uint8_t codec) {
     batch_seal(batch, codec);
     struct aggregator *aggregator = &batch->partition->broker->aggregator;
     rt_lane_unbounded_push(&aggregator->sealed, &batch->mail.node);
-    rt_notify(&aggregator->actor);
+    rt_notify_pushed(&aggregator->actor);
 }
 
 static void out_free(struct sealer *self) {
@@ -206,5 +206,5 @@ void seal(struct producer *producer, struct batch *batch) {
     uint32_t turn = atomic_fetch_add_explicit(&producer->sealer_turn, 1, memory_order_relaxed);
     struct sealer *sealer = &producer->sealers[turn % producer->sealer_count];
     rt_lane_unbounded_push(&sealer->batches, &batch->mail.node);
-    rt_notify(&sealer->actor);
+    rt_notify_pushed(&sealer->actor);
 }

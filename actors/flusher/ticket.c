@@ -50,7 +50,7 @@ static void answer_wish(struct flusher *self, struct partition *partition, uint3
         atomic_exchange_explicit(&partition->behind, BEHIND_NOTHING, memory_order_acq_rel) !=
             BEHIND_NOTHING) {
         rt_lane_unbounded_push(&self->broker->aggregator.mail, &partition->answered.node);
-        rt_notify(&self->broker->aggregator.actor);
+        rt_notify_pushed(&self->broker->aggregator.actor);
     }
 }
 
@@ -210,7 +210,7 @@ static void go_back(struct flusher *self, struct partition *partition) {
     atomic_store_explicit(&partition->lent_oldest_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&partition->unsent, 0, memory_order_relaxed);
     rt_lane_unbounded_push(&partition->returns, &partition->back);
-    rt_notify(&partition->leader);
+    rt_notify_pushed(&partition->leader);
 }
 
 static void ready_remove(struct flusher *self, struct partition *partition) {
@@ -248,7 +248,7 @@ void ticket_stop(struct flusher *self, struct partition *partition) {
     if (!partition->fenced && !partition->stop_posted) {
         partition->stop_posted = true;
         rt_lane_unbounded_push(&partition->returns, &partition->stop);
-        rt_notify(&partition->leader);
+        rt_notify_pushed(&partition->leader);
     }
 }
 

@@ -39,7 +39,7 @@ void identity_wait(struct identity *identity, struct partition *partition) {
     /* Acquire: pairs with the store in waiters_wake, so that the node is free again. */
     if (!atomic_exchange_explicit(&partition->waits_for_identity, true, memory_order_acq_rel)) {
         rt_lane_unbounded_push(&identity->waiting, &partition->identity_node);
-        rt_notify(&identity->actor);
+        rt_notify_pushed(&identity->actor);
     }
 }
 

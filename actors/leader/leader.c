@@ -143,7 +143,7 @@ static void pass_full(struct partition *partition) {
         atomic_exchange_explicit(&partition->full_posted, 1, memory_order_acq_rel) == 0) {
         struct aggregator *aggregator = &partition->broker->aggregator;
         rt_lane_unbounded_push(&aggregator->mail, &partition->full.node);
-        rt_notify(&aggregator->actor);
+        rt_notify_pushed(&aggregator->actor);
     }
 }
 

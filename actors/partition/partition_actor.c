@@ -104,7 +104,7 @@ static bool pass_retried(struct partition_actor *self, struct rt_turn *turn) {
         }
         struct batch *batch = batch_of(mail_of(node));
         rt_lane_unbounded_push(&batch->partition->arrivals, &batch->mail.node);
-        rt_notify(&batch->partition->leader);
+        rt_notify_pushed(&batch->partition->leader);
     }
     return take != RT_EMPTY;
 }

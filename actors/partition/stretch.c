@@ -14,7 +14,7 @@ static void announce(const struct writer *writer, struct stretch *stretch, bool 
         batch_decide(stretch->batch, SLUICE_NOT_PERSISTED, writer->error, -1);
     } else if (stretch->is_new) {
         rt_lane_unbounded_push(&partition->arrivals, &stretch->batch->mail.node);
-        rt_notify(&partition->leader);
+        rt_notify_pushed(&partition->leader);
     } else if (closed) {
         rt_mark(&partition->leader, RT_MARK(LEADER_MARK_FULL));
     }

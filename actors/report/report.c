@@ -110,7 +110,7 @@ void report_post(struct producer *producer, struct batch *batch) {
     atomic_fetch_add_explicit(&queue->waiting, batch->records, memory_order_relaxed);
     rt_lane_unbounded_push(&queue->decided, &batch->mail.node);
     if (queue->actor_started) {
-        rt_notify(&queue->actor);
+        rt_notify_pushed(&queue->actor);
     }
     if (atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
         rt_signal_set(producer->world, true);

@@ -7,13 +7,13 @@
 
 void retry_post(struct retry *retry, struct batch *batch) {
     rt_lane_unbounded_push(&retry->failed, &batch->mail.node);
-    rt_notify(&retry->actor);
+    rt_notify_pushed(&retry->actor);
 }
 
 static void pass_on(struct retry *self, struct batch *batch) {
     struct topic_actor *topics = &self->producer->topic_actor;
     rt_lane_unbounded_push(&topics->retried, &batch->mail.node);
-    rt_notify(&topics->actor);
+    rt_notify_pushed(&topics->actor);
 }
 
 static bool take_failed(struct retry *self, struct rt_turn *turn) {

@@ -170,7 +170,7 @@ static void hand_over(struct topic_actor *self) {
         self->touched = topic->touched_next;
         rt_lane_unbounded_push(&topic->actor.fresh, &topic->gathered->node);
         topic->gathered = NULL;
-        rt_notify(&topic->actor.actor);
+        rt_notify_pushed(&topic->actor.actor);
     }
 }
 

@@ -77,7 +77,7 @@ static bool pass_retried(struct topic_actor *self, struct rt_turn *turn) {
         struct batch *batch = batch_of(mail_of(node));
         struct partition_actor *next = &batch->partition->topic->actor;
         rt_lane_unbounded_push(&next->retried, &batch->mail.node);
-        rt_notify(&next->actor);
+        rt_notify_pushed(&next->actor);
     }
     return take != RT_EMPTY;
 }
@@ -112,7 +112,7 @@ static void flush_begin(struct topic_actor *self, uint32_t wanted) {
         topic->written = false;
         topic->token = (struct run){.kind = RUN_TOKEN};
         rt_lane_unbounded_push(&topic->actor.fresh, &topic->token.node);
-        rt_notify(&topic->actor.actor);
+        rt_notify_pushed(&topic->actor.actor);
     }
     topic_token_passed(self);
 }

@@ -85,9 +85,9 @@ static void notify_first(void) {
     }
 }
 
-static void notify_then(void) {
+static void notify_then(void (*notify)(struct rt_actor *actor)) {
     if (!explore_variant("notify-first")) {
-        rt_notify(&state.actor);
+        notify(&state.actor);
     }
 }
 
@@ -95,15 +95,19 @@ static void send_by_ring(void) {
     for (uintptr_t i = 1; i <= RING_MESSAGES; i++) {
         notify_first();
         rt_lane_spsc_push(&state.ring, (void *)i);
-        notify_then();
+        notify_then(rt_notify);
     }
 }
 
 static void send_by_lane(void) {
     for (unsigned i = 0; i < LANE_MESSAGES; i++) {
         notify_first();
+        bool looked =
+            explore_variant("look-first") && (atomic_load(&state.actor.word) & RT_NOTIFIED) != 0;
         rt_lane_unbounded_push(&state.lane, &state.nodes[i]);
-        notify_then();
+        if (!looked) {
+            notify_then(rt_notify_pushed);
+        }
     }
 }
 
@@ -130,6 +134,7 @@ const struct explore_scenario activation_scenario = {
                 {"worker 1", rig_worker, true},
                 {"worker 2", rig_worker, true}},
     .variants = {{"notify-first", NULL},
+                 {"look-first", NULL},
                  {"clock-first", NULL},
                  {"release-torn", "release"},
                  {"requeue-torn", "requeue"},

@@ -30,7 +30,7 @@ static void send_on(struct member *member, struct traveller *traveller) {
     member->random = member->random * UINT64_C(6364136223846793005) + 1442695040888963407;
     struct member *next = &member->crowd->members[(member->random >> 33) % MEMBERS];
     rt_lane_unbounded_push(&next->lane, &traveller->node);
-    rt_notify(&next->actor);
+    rt_notify_pushed(&next->actor);
 }
 
 static enum rt_verdict pass_on(struct rt_actor *actor, struct rt_turn *turn, uint32_t marks) {

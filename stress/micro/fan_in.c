@@ -96,7 +96,7 @@ static enum rt_verdict send_words(struct rt_actor *actor, struct rt_turn *turn, 
     uint32_t count = 0;
     for (; may_send(sender, turn, count); count++) {
         push_word(sender);
-        rt_notify(&sender->fan->actor);
+        rt_notify_pushed(&sender->fan->actor);
     }
     return after_sending(sender, turn, count);
 }
@@ -144,7 +144,7 @@ static enum rt_verdict send_runs(struct rt_actor *actor, struct rt_turn *turn, u
             run->messages[i] = sender->sent;
         }
         rt_lane_unbounded_push(&sender->fan->lane, &run->word.node);
-        rt_notify(&sender->fan->actor);
+        rt_notify_pushed(&sender->fan->actor);
     }
     return after_sending(sender, turn, count);
 }
@@ -290,7 +290,7 @@ static void *write_words(void *argument) {
             (void)sched_yield();
         }
         push_word(sender);
-        rt_notify(&sender->fan->actor);
+        rt_notify_pushed(&sender->fan->actor);
     }
     rt_mark(&sender->actor, RT_MARK(0));
     return NULL;

@@ -32,7 +32,7 @@ static enum rt_verdict hit(struct rt_actor *actor, struct rt_turn *turn, uint32_
         return RT_END;
     }
     rt_lane_unbounded_push(&player->other->lane, node);
-    rt_notify(&player->other->actor);
+    rt_notify_pushed(&player->other->actor);
     return RT_IDLE;
 }
 
@@ -48,7 +48,7 @@ uint64_t bench_ping_pong(struct rt_world *world, uint64_t messages) {
     }
     bench_start(world);
     rt_lane_unbounded_push(&players[0].lane, &ball.node);
-    rt_notify(&players[0].actor);
+    rt_notify_pushed(&players[0].actor);
     bench_await(world);
     bench_await_gone(world);
     free(players);
@@ -82,7 +82,9 @@ static void hand_on(struct stage *stage, void *message) {
     } else {
         rt_lane_unbounded_push(&stage->next->lane, message);
     }
-    if (stage->way != ONCE) {
+    if (stage->way == EACH) {
+        rt_notify_pushed(&stage->next->actor);
+    } else if (stage->way == RINGS) {
         rt_notify(&stage->next->actor);
     }
 }

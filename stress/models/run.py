@@ -22,7 +22,7 @@ SECONDS_MAX = 600
 
 # For each model: the sizes in which it must hold, and the macros that break it.
 MODELS = {
-    "activation": ([""], ["SKIP_IF_NOTIFIED", "CLEAR_LATE", "RELEASE_BY_STORE"]),
+    "activation": ([""], ["SKIP_IF_NOTIFIED", "LOOK_THEN_PUSH", "CLEAR_LATE", "RELEASE_BY_STORE"]),
     "parking": ([""], ["NO_SECOND_LOOK", "NO_HANDING_ON", "STALE_NOTICE"]),
     "budget": ([""], ["RETRY_WAITS", "NO_LOOK_AGAIN"]),
     "ticket": (["FAULTS=4", "BATCHES=4 FLIGHT=3"],

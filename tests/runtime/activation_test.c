@@ -50,7 +50,7 @@ static void ping(struct echo *echo) {
     struct rt_node *node = malloc(sizeof *node);
     cr_assert_not_null(node);
     rt_lane_unbounded_push(&echo->lane, node);
-    rt_notify(&echo->self.actor);
+    rt_notify_pushed(&echo->self.actor);
 }
 
 static void a_ping_is_always_answered(unsigned workers) {
