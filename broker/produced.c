@@ -128,7 +128,9 @@ sluice_code broker_produced_keyless(const struct broker_produced *produced,
             continue;
         }
         if (*numbers == NULL) {
-            *numbers = malloc((size_t)produced->record_count * sizeof **numbers);
+            /* by the bytes: a compressed batch may claim any count */
+            size_t most = 1 + kafka_reader_left(&records) / KAFKA_RECORD_SIZE_MIN;
+            *numbers = malloc(most * sizeof **numbers);
         }
         if (*numbers == NULL) {
             return refuse(SLUICE_BROKER_KAFKA_STORAGE_ERROR, "memory is short", why);

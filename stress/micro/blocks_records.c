@@ -47,7 +47,9 @@ double block_encode(uint64_t count) {
 /* The batch's own fields as batch_create leaves them. */
 static void reopen(struct batch *batch) {
     batch->first->used = 0;
-    batch->slots_first->used = 0;
+    batch_resume(batch);
+    batch->slot_next = batch->slots_first->slots;
+    batch->slots_left = SLOTS;
     batch->records = 0;
     batch->raw_bytes = 0;
     batch->charge = 0;
@@ -61,6 +63,7 @@ double block_append(uint64_t count) {
     batch->slots_last = batch->slots_first;
     batch->slots_first->capacity = SLOTS;
     batch->bytes_max = BATCH_BYTES;
+    reopen(batch);
     uint8_t *value = block_memory(VALUE_BYTES);
     uint8_t body[VALUE_BYTES * 2];
     uint32_t body_size = (uint32_t)encode(body, value);
