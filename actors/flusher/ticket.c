@@ -358,9 +358,9 @@ void ticket_expire(struct flusher *self, struct partition *partition) {
 }
 
 /* Brokers append in order of sequence: a later success proves the earlier ones. Not so in a log
- * that was begun anew, because its topic was made again: that takes any batch as the first. It
- * shows by an offset that was given before, by an earlier batch that is known to be missing, or by
- * a broker that knew no such topic for a while. */
+ * that was begun anew, because its topic was made again: that takes any batch as the first, a late
+ * copy of one behind these, too. It shows by the topic's id, and soon by an offset that was given
+ * before; where brokers tell no ids it may not show at all. */
 static void settle_earlier(struct partition *partition, struct batch *earlier, bool is_anew) {
     RT_ASSERT(earlier->stamped && !earlier->in_flight);
     lent_remove(partition, earlier);
@@ -384,8 +384,7 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     bool given_before = base_offset >= 0 && partition->end_offset != 0 &&
                         (int32_t)((uint32_t)base_offset - partition->end_offset) < 0;
     bool is_anew = (given_before && !RT_MUTANT(offset_given_again)) ||
-                   (partition->doubted && !RT_MUTANT(doubt_forgotten));
-    partition->doubted = false;
+                   (kafka_uuid_is_zero(partition->topic_id) && !RT_MUTANT(proof_without_id));
     while (is_idempotent(self) && partition->lent.first != batch &&
            !RT_MUTANT(success_proves_itself)) {
         settle_earlier(partition, partition->lent.first, is_anew);
@@ -470,10 +469,6 @@ static void lose_id(struct flusher *self, struct batch *batch) {
 /* Tells of that attempt only, unless it is the first. */
 static void failed(struct flusher *self, struct batch *batch, enum sluice_attempt attempt) {
     batch->out_of_order = false;
-    if (batch->last_error == SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION &&
-        kafka_uuid_is_zero(batch->partition->topic_id)) {
-        batch->partition->doubted = true;
-    }
     if (attempt != SLUICE_ATTEMPT_NOT) {
         batch->standing = BATCH_UNSURE;
     } else if (batch->standing == BATCH_UNTRIED || RT_MUTANT(later_refusal_settles)) {

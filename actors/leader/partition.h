@@ -97,13 +97,12 @@ struct partition {
     bool bump_due;  /* what is stamped next needs a new epoch */
     bool abandoned; /* an unsure batch of this epoch was given up */
     bool unfenced;  /* one of a lower epoch was, and nothing of this epoch was accepted yet */
-    bool doubted; /* the broker said it knew no such topic, and there is no id to tell another by */
-    bool id_lost; /* brokers refuse this id and epoch: only another id will do */
-    bool lost;    /* what is unsure can never be settled: give it up when it is back */
-    bool proven;  /* a success was seen since the ticket was lent, on this connection */
-    bool attached; /* in the flusher's list of partitions */
-    bool stopping; /* stopped: sends nothing more, goes back */
-    bool fenced;   /* the fence has arrived */
+    bool id_lost;   /* brokers refuse this id and epoch: only another id will do */
+    bool lost;      /* what is unsure can never be settled: give it up when it is back */
+    bool proven;    /* a success was seen since the ticket was lent, on this connection */
+    bool attached;  /* in the flusher's list of partitions */
+    bool stopping;  /* stopped: sends nothing more, goes back */
+    bool fenced;    /* the fence has arrived */
     bool stop_posted;
     bool ready;         /* in the flusher's ready list */
     uint8_t hint_looks; /* that are left until it is not waited for any more */
