@@ -64,7 +64,8 @@ static void begin_anew(struct batch_list *again) {
     }
 }
 
-bool cut_batch(struct cut_round *round, struct batch *batch, struct batch_list *kept) {
+bool cut_batch(struct cut_round *round, struct batch *batch, bool goes_again,
+               struct batch_list *kept) {
     struct partition *partition = batch->partition;
     if (!batch->sealed) {
         return false; /* never sent, and perhaps still being written */
@@ -75,7 +76,8 @@ bool cut_batch(struct cut_round *round, struct batch *batch, struct batch_list *
         learn(round, batch);
     }
     bool is_refused = names || too_large;
-    if (batch->records == 1 || !(is_refused || would_be_refused(round, batch))) {
+    bool would_be = (goes_again || RT_MUTANT(cut_goes_again)) && would_be_refused(round, batch);
+    if (batch->records == 1 || !(is_refused || would_be)) {
         return false;
     }
     bool stamped = batch->stamped;

@@ -16,8 +16,10 @@ static inline struct cut_round cut_round_at(uint64_t now_ns) {
 }
 
 /* Appends the pieces that go again to `kept`, and decides the records that were named. False, and
- * the batch is as it was: it need not be cut, or memory is short. */
-bool cut_batch(struct cut_round *round, struct batch *batch, struct batch_list *kept);
+ * the batch is as it was: it need not be cut, or memory is short. One that was not refused itself
+ * is only cut when it `goes_again`. */
+bool cut_batch(struct cut_round *round, struct batch *batch, bool goes_again,
+               struct batch_list *kept);
 /* It should be cut, and may be sent as it is until there is memory to do it. */
 bool cut_is_wanted(const struct batch *batch);
 

@@ -131,10 +131,10 @@ void settle_returned(struct partition *partition, uint64_t now_ns) {
     struct cut_round round = cut_round_at(now_ns);
     struct batch *batch;
     while ((batch = batch_list_pop(&back)) != NULL) {
-        if (!is_overdue(batch, now_ns) && cut_batch(&round, batch, &kept)) {
+        sluice_code reason = batch->attempts > 0 ? reason_to_give_up(batch, now_ns) : SLUICE_OK;
+        if (!is_overdue(batch, now_ns) && cut_batch(&round, batch, reason == SLUICE_OK, &kept)) {
             continue;
         }
-        sluice_code reason = batch->attempts > 0 ? reason_to_give_up(batch, now_ns) : SLUICE_OK;
         if (partition->lost && batch->standing == BATCH_UNSURE) {
             reason = SLUICE_SEQUENCE_LOST;
         }

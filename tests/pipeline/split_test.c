@@ -54,6 +54,28 @@ Test(split, a_batch_that_is_too_large_is_cut_until_it_fits) {
     }
 }
 
+/* It is as large as one that was refused for its size in the same round trip, but it would not be
+ * sent again. */
+Test(split, a_batch_that_was_refused_for_good_is_not_cut) {
+    struct rig_setup setup = usual;
+    setup.settings = (const char *[]){"linger.ms", "20", "batch.size", "1000", NULL};
+    setup.delay_ns = 20 * RIG_MS;
+    struct rig *rig = start(&setup, ROOMY);
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    uint64_t large = refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, 0, 1);
+    uint64_t forbidden = refuse(rig, SLUICE_BROKER_TOPIC_AUTHORIZATION_FAILED, 1, 1);
+    rig_produce_some(rig, 0, 8);
+    rig_flush(rig);
+    cr_assert_eq(rig_hits(rig, large) + rig_hits(rig, forbidden), 2);
+    for (uint32_t i = 1; i <= 8; i++) {
+        const sluice_report *report = &rig->records[i].report;
+        cr_expect_eq(report->outcome, i <= 4 ? SLUICE_PERSISTED : SLUICE_NOT_PERSISTED);
+        cr_expect(i <= 4 || report->attempts == 1, "record %u: %u attempts", i, report->attempts);
+    }
+    rig_end(rig);
+}
+
 Test(split, a_record_that_is_too_large_fails_alone) {
     for (unsigned large = 0; large < 9; large++) {
         struct rig *rig = start(&usual, 1000);
