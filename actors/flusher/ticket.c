@@ -359,8 +359,8 @@ void ticket_expire(struct flusher *self, struct partition *partition) {
 
 /* Brokers append in order of sequence: a later success proves the earlier ones. Not so in a log
  * that was begun anew, because its topic was made again: that takes any batch as the first, a late
- * copy of one behind these, too. It shows by the topic's id, and soon by an offset that was given
- * before; where brokers tell no ids it may not show at all. */
+ * copy of one behind these, too. It shows by the topic's id, and soon by an offset that leaves no
+ * room for these; where brokers tell no ids it may not show at all. */
 static void settle_earlier(struct partition *partition, struct batch *earlier, bool is_anew) {
     RT_ASSERT(earlier->stamped && !earlier->in_flight);
     lent_remove(partition, earlier);
@@ -373,6 +373,15 @@ static void settle_earlier(struct partition *partition, struct batch *earlier, b
     }
 }
 
+/* Of batches before this one that may have been written. */
+static uint32_t records_before(const struct partition *partition, const struct batch *batch) {
+    uint32_t records = 0;
+    for (const struct batch *at = partition->lent.first; at != batch; at = at->next) {
+        records += at->standing != BATCH_REFUSED ? at->records : 0;
+    }
+    return records;
+}
+
 void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_offset,
                       int64_t log_append_time_ms) {
     struct partition *partition = batch->partition;
@@ -381,8 +390,10 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     partition->proven_s = now_s(self);
     partition->unfenced = false;
     batch->log_append_time_ms = log_append_time_ms;
+    /* in the same log those before it would lie in between */
+    uint32_t offset_least = partition->end_offset + records_before(partition, batch);
     bool given_before = base_offset >= 0 && partition->end_offset != 0 &&
-                        (int32_t)((uint32_t)base_offset - partition->end_offset) < 0;
+                        (int32_t)((uint32_t)base_offset - offset_least) < 0;
     bool is_anew = (given_before && !RT_MUTANT(offset_given_again)) ||
                    (kafka_uuid_is_zero(partition->topic_id) && !RT_MUTANT(proof_without_id));
     while (is_idempotent(self) && partition->lent.first != batch &&
