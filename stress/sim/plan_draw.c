@@ -284,6 +284,25 @@ static void draw_by_profile(struct plan *plan, enum plan_profile profile,
     }
 }
 
+/* Some large records must get to a broker and be answered before the request is given up, however
+ * little sockets and the network let through: else nobody would ever hear of them. */
+static void leave_time(struct plan *plan) {
+    const struct rt_sim_options *world = &plan->world;
+    for (unsigned i = 0; i < plan->client_count; i++) {
+        struct plan_client *client = &plan->clients[i];
+        uint64_t bytes = 4 * (uint64_t)client->value_size_max;
+        uint64_t trips = 3 + bytes / world->socket_buffer_bytes;
+        uint64_t least_ms = 1 + trips * 2 * world->delay_max_ns / MS;
+        if (world->bytes_per_second != 0) {
+            least_ms += 1000 * bytes / world->bytes_per_second;
+        }
+        if (client->request_timeout_ms < least_ms) {
+            client->delivery_timeout_ms += (uint32_t)least_ms - client->request_timeout_ms;
+            client->request_timeout_ms = (uint32_t)least_ms;
+        }
+    }
+}
+
 void plan_draw(struct plan *plan, uint64_t seed, enum plan_profile profile) {
     struct sim_random random;
     sim_random_seed(&random, seed, STREAM_PLAN);
@@ -301,6 +320,7 @@ void plan_draw(struct plan *plan, uint64_t seed, enum plan_profile profile) {
     }
     enum plan_profile drawn = draw_profile(&random);
     draw_by_profile(plan, profile != PROFILE_ANY ? profile : drawn, &random);
+    leave_time(plan);
     draw_events(plan, &random);
     plan->brokers.limits = plan->limits;
 }
