@@ -121,7 +121,7 @@ static bool cluster_take_calls(struct broker_cluster *cluster) {
 
 void broker_cluster_post(struct broker_cluster *cluster, struct broker_call *call) {
     rt_lane_unbounded_push(&cluster->calls, &call->node);
-    rt_notify_pushed(&cluster->actor);
+    rt_notify(&cluster->actor);
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */

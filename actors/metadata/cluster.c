@@ -155,7 +155,7 @@ static bool fetch_post(struct metadata *metadata, struct metadata_fetch *fetch) 
     bool open = atomic_load(&metadata->closing) == 0;
     if (open) {
         rt_lane_unbounded_push(&metadata->fetches, &fetch->node);
-        rt_notify_pushed(&metadata->actor);
+        rt_notify(&metadata->actor);
     }
     atomic_fetch_sub(&metadata->entering, 1);
     return open;

@@ -18,7 +18,7 @@ enum { ENTERING_PAUSE_MS = 1 };
 
 void metadata_want_topic(struct metadata *metadata, struct topic *topic) {
     rt_lane_unbounded_push(&metadata->topics, &topic->metadata_node);
-    rt_notify_pushed(&metadata->actor);
+    rt_notify(&metadata->actor);
 }
 
 void metadata_refresh(struct metadata *metadata) {
@@ -29,13 +29,13 @@ void metadata_wait(struct metadata *metadata, struct partition *partition) {
     /* Acquire: pairs with the store in waiter_wake, so that the node is free again. */
     if (!atomic_exchange_explicit(&partition->waits_for_metadata, true, memory_order_acq_rel)) {
         rt_lane_unbounded_push(&metadata->waiting, &partition->wait_node);
-        rt_notify_pushed(&metadata->actor);
+        rt_notify(&metadata->actor);
     }
 }
 
 void metadata_post_hint(struct metadata *metadata, struct metadata_hint *hint) {
     rt_lane_unbounded_push(&metadata->hints, &hint->node);
-    rt_notify_pushed(&metadata->actor);
+    rt_notify(&metadata->actor);
 }
 
 void metadata_close(struct metadata *metadata) {

@@ -27,12 +27,11 @@ struct trial {
     struct rig *rig;
     struct rig_topic *topics[TOPICS];
     struct seen seen[TOPICS];
-    uint32_t without_id; /* answers in a row that named a topic without its id */
     bool untold; /* the last answer had a partition without an epoch, or older epochs were told so
                     often that the topic counts as made again: nothing can be compared */
 };
 
-enum { OLDER_MAY_BE_ANEW = 5 /* such answers: see actors/metadata/answer.c */ };
+enum { OLDER_MAY_BE_ANEW = 5 /* answers without an id: see actors/metadata/answer.c */ };
 
 /* ---- what must hold -------------------------------------------------------------------------- */
 
@@ -154,19 +153,16 @@ static size_t answer_write(uint8_t *room, int16_t version, struct fuzz_input *in
     return size;
 }
 
-static bool has_untold(struct trial *trial, struct kafka_metadata_response answer) {
+static bool has_untold(struct kafka_metadata_response answer) {
     struct kafka_metadata_topic topic;
     struct kafka_metadata_partition partition;
     bool untold = false;
-    bool without_id = false;
     while (kafka_metadata_response_next_topic(&answer, &topic)) {
-        without_id = without_id || kafka_uuid_is_zero(topic.id);
         while (kafka_metadata_topic_next(&topic, &partition)) {
             untold = untold || partition.leader_epoch < 0;
         }
     }
-    trial->without_id = without_id ? trial->without_id + 1 : 0;
-    return untold || trial->without_id > OLDER_MAY_BE_ANEW;
+    return untold;
 }
 
 /* As the actor takes an answer to a request of its own, between two of its activations. */
@@ -181,10 +177,11 @@ static void answer_take(struct trial *trial, const uint8_t *bytes, size_t size, 
         !kafka_metadata_response_open(&answer, &reader, version)) {
         return;
     }
+    trial->untold = has_untold(answer);
     for (uint32_t i = 0; i < metadata->state->topic_count; i++) {
         metadata->state->topics[i].asked = (asked >> i & 1) == 0;
+        trial->untold = trial->untold || metadata->state->topics[i].older >= OLDER_MAY_BE_ANEW;
     }
-    trial->untold = has_untold(trial, answer);
     (void)answer_learn(metadata, &answer);
     metadata_wake(metadata);
 }
