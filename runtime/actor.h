@@ -100,9 +100,9 @@ static inline void rt_notify(struct rt_actor *actor) {
  * message has ended is freed when all workers have passed on, but nobody waits for other threads,
  * and only the read-modify-write of rt_notify tells that they are done with it. Only after
  * rt_lane_unbounded_push, and for nothing but that message: its exchange is a full fence between
- * the message and this look, which a ring's push is not. Pairs with the fence of the claim: who sees
- * NOTIFIED looks before the claim that clears it, and so the drain sees the message, or that one is
- * on its way (RT_BUSY). */
+ * the message and this look, which a ring's push is not. Pairs with the fence of the claim: who
+ * sees NOTIFIED looks before the claim that clears it, and so the drain sees the message, or that
+ * one is on its way (RT_BUSY). */
 static inline void rt_notify_pushed(struct rt_actor *actor) {
     if ((atomic_load(&actor->word) & RT_NOTIFIED) == 0) {
         rt_mark(actor, 0);

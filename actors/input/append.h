@@ -87,11 +87,12 @@ static inline struct input_entry *input_room(struct input_lane *lane, struct top
 static inline void input_publish(struct input_lane *lane, uint32_t size) {
     lane->tail_used += size;
     lane->unnotified += size;
-    atomic_store_explicit(&lane->accepted,
-                          atomic_load_explicit(&lane->accepted, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
     /* release: the topic actor reads what was written */
     atomic_store_explicit(&lane->tail->published, (uint64_t)lane->tail_run << 32 | lane->tail_used,
+                          memory_order_release);
+    /* after it, so that a flush finds whatever is counted: pairs with sluice_producer_status */
+    atomic_store_explicit(&lane->accepted,
+                          atomic_load_explicit(&lane->accepted, memory_order_relaxed) + 1,
                           memory_order_release);
 }
 

@@ -61,7 +61,7 @@ int sluice_descriptor(sluice_producer *handle) {
 }
 
 static uint64_t read_counter(_Atomic uint64_t *counter) {
-    return atomic_load_explicit(counter, memory_order_relaxed);
+    return atomic_load_explicit(counter, memory_order_acquire);
 }
 
 void sluice_producer_status(sluice_producer *handle, sluice_status *status) {
