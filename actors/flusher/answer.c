@@ -52,6 +52,7 @@ static void post_hint(struct flusher *self, const struct request_entry *entry,
         return; /* a refresh will tell */
     }
     *hint = (struct metadata_hint){.topic = entry->topic,
+                                   .id = entry->partition->topic_id,
                                    .index = answer->index,
                                    .leader = answer->leader_id,
                                    .leader_epoch = answer->leader_epoch};

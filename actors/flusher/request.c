@@ -198,9 +198,8 @@ static void gather(struct request *request, const uint16_t *entry_of, size_t scr
 
 static int16_t version_of(const struct flusher *self, const struct request *request) {
     int16_t most = INT16_MAX;
-    static const uint8_t no_id[16];
     for (uint32_t i = 0; i < request->topic_count; i++) {
-        if (memcmp(request->topics[i].id.bytes, no_id, sizeof no_id) == 0) {
+        if (kafka_uuid_is_zero(request->topics[i].id)) {
             most = KAFKA_PRODUCE_TOPIC_ID_VERSION - 1;
         }
     }

@@ -7,6 +7,7 @@
 #include "actors/metadata/state.h"
 
 #include "actors/producer/producer.h"
+#include "runtime/mutant.h"
 
 static struct metadata_hint *hints_take(struct metadata *metadata, uint32_t *count) {
     struct metadata_hint *first = NULL;
@@ -30,7 +31,8 @@ static struct metadata_hint *hints_take(struct metadata *metadata, uint32_t *cou
 /* False when it cannot be followed: ask for metadata. */
 static bool hint_apply(struct draft *draft, const struct metadata_hint *hint) {
     const struct snapshot_topic *topic = snapshot_find(draft->next, hint->topic);
-    if (topic == NULL || hint->index < 0 || hint->index >= topic->partition_count) {
+    if (topic == NULL || hint->index < 0 || hint->index >= topic->partition_count ||
+        !(kafka_uuid_equal(topic->id, hint->id) || RT_MUTANT(hint_of_another_topic))) {
         return false;
     }
     struct snapshot_partition *partition = &topic->partitions[hint->index];

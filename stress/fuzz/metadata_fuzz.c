@@ -190,7 +190,11 @@ static void answer_take(struct trial *trial, const uint8_t *bytes, size_t size, 
 static void hint_take(struct trial *trial, struct fuzz_input *input) {
     struct metadata_hint *hint = rt_acquire(trial->rig->world, sizeof *hint);
     uint8_t topic = fuzz_byte(input);
+    const struct snapshot *known = rig_snapshot(trial->rig);
+    const struct snapshot_topic *entry =
+        known != NULL ? snapshot_find(known, &trial->topics[topic % TOPICS]->topic) : NULL;
     *hint = (struct metadata_hint){.topic = &trial->topics[topic % TOPICS]->topic,
+                                   .id = entry != NULL ? entry->id : (struct kafka_uuid){{0}},
                                    .index = small(input),
                                    .leader = small(input) & INT32_MAX,
                                    .leader_epoch = small(input) & INT32_MAX,

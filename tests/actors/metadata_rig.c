@@ -152,7 +152,10 @@ uint64_t rig_fault(struct rig *rig, sluice_broker_action action, int16_t api, ui
 void rig_hint(struct rig *rig, struct rig_topic *topic, int32_t index, int32_t leader,
               int32_t epoch, const char *host, uint16_t port) {
     struct metadata_hint *hint = rt_acquire(rig->world, sizeof *hint);
+    const struct snapshot *known = rig_snapshot(rig);
+    const struct snapshot_topic *entry = known != NULL ? snapshot_find(known, &topic->topic) : NULL;
     *hint = (struct metadata_hint){.topic = &topic->topic,
+                                   .id = entry != NULL ? entry->id : (struct kafka_uuid){{0}},
                                    .index = index,
                                    .leader = leader,
                                    .leader_epoch = epoch,

@@ -292,3 +292,26 @@ Test(metadata_snapshot, no_memory_at_any_point_only_delays) {
         rig_end(rig);
     }
 }
+
+/* Its epochs begin anew. A higher one of the old topic would hide all that is told of the new one. */
+Test(metadata_snapshot, a_hint_about_a_topic_that_is_gone_is_not_believed_of_the_next) {
+    struct rig *rig = rig_start(61, NULL, NULL);
+    struct rig_topic *topic = rig_topic(rig, "orders");
+    rig_run(rig, 1000);
+    struct kafka_uuid old = rig_entry(rig, topic)->id;
+    cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
+    cr_assert_eq(broker_cluster_topic_create(rig->cluster, "orders", 1), SLUICE_OK);
+    metadata_refresh(&rig->producer.metadata);
+    rig_run(rig, 1000);
+    cr_assert_not(kafka_uuid_equal(rig_entry(rig, topic)->id, old));
+    int32_t epoch = rig_entry(rig, topic)->partitions[0].leader_epoch;
+    struct metadata_hint *hint = rt_acquire(rig->world, sizeof *hint);
+    *hint = (struct metadata_hint){.topic = &topic->topic,
+                                   .id = old,
+                                   .leader = rig_entry(rig, topic)->partitions[0].leader->node,
+                                   .leader_epoch = epoch + 7};
+    metadata_post_hint(&rig->producer.metadata, hint);
+    rig_run(rig, 1000);
+    cr_expect_eq(rig_entry(rig, topic)->partitions[0].leader_epoch, epoch);
+    rig_end(rig);
+}
