@@ -37,7 +37,7 @@ struct metadata_hint {
     struct rt_node node;
     struct metadata_hint *next; /* the metadata actor's */
     struct topic *topic;
-    struct kafka_uuid id; /* as the batch was sent: a topic made again begins its epochs anew */
+    struct kafka_uuid id; /* as the batch was sent: epochs are of one topic only */
     int32_t index;
     int32_t leader;
     int32_t leader_epoch;

@@ -293,7 +293,7 @@ Test(metadata_snapshot, no_memory_at_any_point_only_delays) {
     }
 }
 
-/* Its epochs begin anew. A higher one of the old topic would hide all that is told of the new one. */
+/* Epochs begin anew: a higher one of the old topic would hide all that is told of the new one. */
 Test(metadata_snapshot, a_hint_about_a_topic_that_is_gone_is_not_believed_of_the_next) {
     struct rig *rig = rig_start(61, NULL, NULL);
     struct rig_topic *topic = rig_topic(rig, "orders");
