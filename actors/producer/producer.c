@@ -8,6 +8,8 @@
 #include "actors/producer/api.h"
 #include "actors/producer/flush.h"
 #include "actors/topic/sweep.h"
+#include "protocol/batch.h"
+#include "protocol/varint.h"
 #include "runtime/assert.h"
 #include "runtime/threads.h"
 
@@ -57,6 +59,9 @@ static void producer_release(struct producer *producer) {
     }
 }
 
+/* What a batch of one record has beside the record. */
+enum { ALONE_BYTES = KAFKA_BATCH_HEADER_SIZE + KAFKA_VARINT_SIZE_MAX };
+
 /* Everything that needs memory, before any actor runs. */
 static bool prepare(struct producer *producer) {
     producer->pool = rt_pool_create(producer->world, POOL_KEEP_BYTES);
@@ -66,8 +71,9 @@ static bool prepare(struct producer *producer) {
     const struct sluice_config *config = producer->config;
     rt_budget_init(&producer->budget, producer->world, config->buffer_memory);
     uint64_t most = (uint64_t)(config->buffer_memory - INPUT_RECORD_SHARE);
-    producer->body_bytes_max =
-        (uint64_t)config->max_request_size < most ? (uint64_t)config->max_request_size : most;
+    uint64_t alone = (uint64_t)config->max_request_size;
+    alone = alone > ALONE_BYTES ? alone - ALONE_BYTES : 0;
+    producer->body_bytes_max = alone < most ? alone : most;
     return true;
 }
 

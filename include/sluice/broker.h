@@ -205,7 +205,8 @@ typedef enum sluice_broker_action {
     SLUICE_FAULT_COUNT = 0,          /* nothing: a barrier to wait for */
     SLUICE_FAULT_ERROR = 1,          /* answer `error_code`, append nothing */
     SLUICE_FAULT_ERROR_APPENDED = 2, /* append, then answer `error_code` */
-    SLUICE_FAULT_DELAY = 3,          /* handle now, answer `delay_ms` later */
+    SLUICE_FAULT_DELAY = 3,          /* handle now, answer `delay_ms` later; what comes on that
+                                         connection meanwhile is handled after it */
     SLUICE_FAULT_THROTTLE = 4,       /* answer with throttle_time_ms = `delay_ms`, and read nothing
                                          more from that connection for so long */
     SLUICE_FAULT_DROP = 5,           /* handle, never answer; the connection stays, mute for good */

@@ -205,6 +205,24 @@ Test(produce, a_record_over_the_limit_is_refused_at_once) {
     rig_free(rig);
 }
 
+Test(produce, the_largest_record_is_one_that_brokers_take_by_default) {
+    struct rig *rig = rig_start(&usual);
+    static char value[1048576];
+    sluice_record record = {.value = value, .value_size = sizeof value};
+    sluice_code code;
+    do {
+        record.value_size--;
+        code = sluice_produce(rig->topic, &record);
+        cr_assert(code == SLUICE_OK || code == SLUICE_RECORD_TOO_LARGE);
+    } while (code != SLUICE_OK);
+    cr_expect_gt(record.value_size, sizeof value - 100);
+    cr_expect_eq(sluice_flush(rig->producer, 600000), SLUICE_OK);
+    sluice_report report;
+    cr_expect_eq(sluice_poll(rig->producer, &report, 1, 0), 1);
+    cr_expect_eq(report.outcome, SLUICE_PERSISTED);
+    rig_free(rig);
+}
+
 Test(produce, a_record_over_the_brokers_limit_is_reported_alone) {
     struct rig *rig = rig_start(&usual);
     cr_assert_eq(broker_cluster_topic_limit(rig->cluster, "orders", 5000), SLUICE_OK);

@@ -259,6 +259,9 @@ REAL(int, epoll_wait, int epoll, struct epoll_event *events, int count, int time
 }
 REAL(int, epoll_pwait2, int epoll, struct epoll_event *events, int count,
      const struct timespec *timeout, const sigset_t *mask) {
+    if (failure(CALL_EPOLL_WAIT) != 0) { /* which of the two is called depends on what is due */
+        return -1;
+    }
     FAILS(CALL_EPOLL_PWAIT2, __real_epoll_pwait2(epoll, events, count, timeout, mask));
 }
 REAL(int, eventfd, unsigned value, int flags) {
