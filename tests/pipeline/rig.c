@@ -41,6 +41,7 @@ struct rig *rig_world(const struct rig_setup *setup) {
         .delay_max_ns = setup->delay_ns != 0 ? setup->delay_ns : 200000,
         .lookup_delay_ns = 1000000,
         .socket_buffer_bytes = setup->socket_buffer_bytes,
+        .bytes_per_second = setup->bytes_per_second,
         .thread_end = input_thread_end,
     };
     struct rig *rig = calloc(1, sizeof *rig);

@@ -31,6 +31,7 @@ struct rig_setup {
     uint64_t delay_ns;            /* one way; 0: 50 to 200 us */
     const char *bootstrap;        /* NULL: node 1 */
     uint32_t socket_buffer_bytes; /* what a connection holds on its way; 0: the simulator's */
+    uint64_t bytes_per_second;    /* of each direction of each connection; 0: no limit */
 };
 
 struct rig_record {
