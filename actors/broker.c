@@ -4,6 +4,7 @@
 
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
 struct broker *broker_create(struct producer *producer, int32_t node, const char *host,
                              uint16_t port) {
@@ -50,11 +51,46 @@ bool broker_start(struct broker *broker) {
                                                  memory_order_acquire, memory_order_acquire)) {
         return state == BROKER_STARTED;
     }
+    struct producer *producer = broker->producer;
     atomic_store_explicit(&broker->actors_left, 2, memory_order_relaxed);
+    atomic_store_explicit(&broker->lacks_link, true, memory_order_relaxed);
     flusher_start(&broker->flusher);
     aggregator_start(&broker->aggregator, broker);
     atomic_store_explicit(&broker->started, BROKER_STARTED, memory_order_release);
+    if (producer->config->enable_idempotence) {
+        identity_give_link(&producer->identity);
+    } else {
+        metadata_give_link(&producer->metadata);
+    }
     return true;
+}
+
+/* The link was dialled by the very name and port that the cluster tells for this broker, as the
+ * flusher's would be. */
+static bool leads_to(const struct link *link, const struct broker *broker) {
+    return (link->port == broker->port && strcmp(link->host, broker->host) == 0) ||
+           RT_MUTANT(gift_without_proof);
+}
+
+/* The snapshot holds its brokers during this activation, so the flusher cannot end before it finds
+ * the gift. */
+bool broker_give_link(struct producer *producer, struct link *link, struct rt_turn *turn) {
+    const struct snapshot *snapshot = metadata_now(&producer->metadata);
+    for (uint32_t i = 0; snapshot != NULL && i < snapshot->broker_count; i++) {
+        struct broker *broker = snapshot->brokers[i];
+        /* Acquire: pairs with broker_start; the flusher is there. */
+        bool wanted =
+            atomic_load_explicit(&broker->started, memory_order_acquire) == BROKER_STARTED &&
+            atomic_load_explicit(&broker->lacks_link, memory_order_relaxed);
+        struct link_gift *gift = wanted && leads_to(link, broker) ? link_give(link, turn) : NULL;
+        if (gift != NULL) {
+            atomic_store_explicit(&broker->lacks_link, false, memory_order_relaxed);
+            atomic_store_explicit(&broker->flusher.gift, gift, memory_order_release);
+            rt_mark(&broker->flusher.actor, RT_MARK(FLUSHER_MARK_GIFT));
+            return true;
+        }
+    }
+    return false;
 }
 
 void broker_actor_gone(struct broker *broker) {

@@ -25,6 +25,8 @@ struct broker {
     _Atomic uint32_t holds;
     _Atomic uint32_t started; /* BROKER_… */
     _Atomic uint32_t actors_left;
+    _Atomic bool lacks_link; /* started, and its flusher has neither had a connection nor been given
+                                one. Only a hint: a gift that comes too late is declined */
     struct aggregator aggregator;
     struct flusher flusher;
 };
@@ -38,6 +40,9 @@ void broker_release(struct broker *broker);
 /* Starts the actors unless that was done. By a leader actor that holds it. False: another leader
  * actor is just starting them; let it finish and come again. */
 bool broker_start(struct broker *broker);
+/* If this link leads to a broker that was just started, its connection becomes the flusher's, and
+ * the link is closed: docs/decisions/round-trips.md. By the link's owner. */
+bool broker_give_link(struct producer *producer, struct link *link, struct rt_turn *turn);
 /* One of the two actors has gone. */
 void broker_actor_gone(struct broker *broker);
 

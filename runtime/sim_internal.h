@@ -87,7 +87,7 @@ enum sim_socket_kind { SIM_SOCKET_LISTENER, SIM_SOCKET_END };
 /* What rt_socket.executor points to; first member of both kinds. */
 struct sim_socket {
     enum sim_socket_kind kind;
-    struct rt_socket *owner; /* NULL: not accepted yet, or closed */
+    struct rt_socket *owner; /* NULL: not accepted yet, between two owners, or closed */
     int32_t handle;
 };
 
@@ -283,6 +283,8 @@ int sim_socket_connected(struct rt_world *world, struct rt_socket *socket);
 int sim_socket_listen(struct rt_world *world, struct rt_socket *socket, struct rt_address *address);
 int sim_socket_accept(struct rt_world *world, struct rt_socket *listener, struct rt_socket *socket);
 void sim_socket_close(struct rt_world *world, struct rt_socket *socket);
+struct rt_parted sim_socket_part(struct rt_world *world, struct rt_socket *socket);
+int sim_socket_join(struct rt_world *world, struct rt_socket *socket, struct rt_parted parted);
 void sim_handshake_event(struct sim *sim, struct sim_connection *connection);
 void sim_handshake_complete(struct sim *sim, struct sim_connection *connection);
 struct sim_site *sim_site_of(struct sim *sim, const struct rt_address *address);

@@ -278,6 +278,26 @@ void sim_socket_close(struct rt_world *world, struct rt_socket *socket) {
     }
 }
 
+/* ---- from one owner to another --------------------------------------------------------------- */
+
+struct rt_parted sim_socket_part(struct rt_world *world, struct rt_socket *socket) {
+    struct sim *sim = sim_of(world);
+    struct sim_end *end = (struct sim_end *)socket_base(sim, socket, SIM_SOCKET_END);
+    sim_note(sim, SIM_NOTE_PART, socket->actor, end->connection->id, end->side, 0);
+    socket_disown(&end->base);
+    return (struct rt_parted){.executor = end};
+}
+
+int sim_socket_join(struct rt_world *world, struct rt_socket *socket, struct rt_parted parted) {
+    struct sim *sim = sim_of(world);
+    struct sim_end *end = parted.executor;
+    RT_ASSERT(sim->running == socket->actor && end->base.owner == NULL && end->open);
+    sim_socket_own(sim, &end->base, socket);
+    sim_note(sim, SIM_NOTE_JOIN, socket->actor, end->connection->id, end->side, 0);
+    sim_end_mark(end);
+    return 0;
+}
+
 bool sim_actor_has_socket(struct sim *sim, const struct rt_actor *actor) {
     for (struct sim_site *site = sim->sites; site != NULL; site = site->next) {
         if (site->listener != NULL && site->listener->base.owner->actor == actor) {

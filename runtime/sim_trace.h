@@ -35,6 +35,8 @@ struct sim;
     NOTE(PARK, "park", "connection", "side", "")                                                   \
     NOTE(ROOM, "room", "connection", "side", "")                                                   \
     NOTE(CLOSE, "close", "connection", "side", "unread")                                           \
+    NOTE(PART, "part", "connection", "side", "")                                                   \
+    NOTE(JOIN, "join", "connection", "side", "")                                                   \
     NOTE(FAULT, "fault", "port", "fault", "")                                                      \
     NOTE(CUT, "cut", "connection", "delivered", "")                                                \
     NOTE(LOOKUP, "lookup", "id", "", "")                                                           \

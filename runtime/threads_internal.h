@@ -262,6 +262,8 @@ int64_t sockets_read(struct rt_world *world, struct rt_socket *socket, void *dat
 int64_t sockets_write(struct rt_world *world, struct rt_socket *socket,
                       const struct rt_slice *slices, size_t count);
 void sockets_close(struct rt_world *world, struct rt_socket *socket);
+struct rt_parted sockets_part(struct rt_world *world, struct rt_socket *socket);
+int sockets_join(struct rt_world *world, struct rt_socket *socket, struct rt_parted parted);
 
 /* ---- threads_system.c ------------------------------------------------------------------------ */
 

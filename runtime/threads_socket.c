@@ -221,3 +221,16 @@ void sockets_close(struct rt_world *world, struct rt_socket *socket) {
     close(socket->handle);
     socket->handle = -1;
 }
+
+struct rt_parted sockets_part(struct rt_world *world, struct rt_socket *socket) {
+    struct rt_parted parted = {.handle = socket->handle};
+    RT_ASSERT(socket->handle >= 0);
+    poller_remove(&threads_of(world)->poller, socket);
+    socket->handle = -1;
+    return parted;
+}
+
+/* epoll tells what is ready when a descriptor is added. */
+int sockets_join(struct rt_world *world, struct rt_socket *socket, struct rt_parted parted) {
+    return adopt(threads_of(world), socket, parted.handle);
+}

@@ -70,6 +70,12 @@ struct rt_socket {
     void *executor;      /* executor's */
 };
 
+/* An open socket on its way from one actor to another: nobody is told of it meanwhile. */
+struct rt_parted {
+    int32_t handle; /* executor's */
+    void *executor; /* executor's */
+};
+
 /* ---- names ----------------------------------------------------------------------------------- */
 
 enum { RT_LOOKUP_ADDRESSES_MAX = 16 };
@@ -117,6 +123,8 @@ struct rt_world_ops {
     int64_t (*socket_write)(struct rt_world *world, struct rt_socket *socket,
                             const struct rt_slice *slices, size_t count);
     void (*socket_close)(struct rt_world *world, struct rt_socket *socket);
+    struct rt_parted (*socket_part)(struct rt_world *world, struct rt_socket *socket);
+    int (*socket_join)(struct rt_world *world, struct rt_socket *socket, struct rt_parted parted);
 
     struct rt_lookup *(*lookup_start)(struct rt_world *world, struct rt_actor *actor, uint32_t mark,
                                       const char *host, uint16_t port);
@@ -249,6 +257,17 @@ static inline int64_t rt_socket_write(struct rt_world *world, struct rt_socket *
 /* Closing a closed socket is allowed. */
 static inline void rt_socket_close(struct rt_world *world, struct rt_socket *socket) {
     world->ops->socket_close(world, socket);
+}
+/* Takes a connected socket from its owner, who has it closed then. It must be joined, if only to be
+ * closed. */
+static inline struct rt_parted rt_socket_part(struct rt_world *world, struct rt_socket *socket) {
+    return world->ops->socket_part(world, socket);
+}
+/* Gives it to a closed socket; `mark` comes, for whatever has happened meanwhile. 0, or -errno: it
+ * is closed. */
+static inline int rt_socket_join(struct rt_world *world, struct rt_socket *socket,
+                                 struct rt_parted parted) {
+    return world->ops->socket_join(world, socket, parted);
 }
 
 /* Looks up `host` (a name or a literal address, copied) on a helper; `mark` tells when it is done.

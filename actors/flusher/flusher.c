@@ -169,11 +169,25 @@ static void watch_generation(struct flusher *self) {
         return;
     }
     self->seen_generation = self->link.generation;
+    atomic_store_explicit(&self->broker->lacks_link, false, memory_order_relaxed);
     struct partition *partition = self->attached;
     while (partition != NULL) {
         struct partition *next = partition->attached_next;
         ticket_reconnected(self, partition);
         partition = next;
+    }
+}
+
+/* A connection that leads here and is ready: better than one that is only being set up. */
+static void take_gift(struct flusher *self, struct rt_turn *turn) {
+    struct link_gift *gift = atomic_exchange_explicit(&self->gift, NULL, memory_order_acquire);
+    if (gift == NULL) {
+        return;
+    }
+    if (self->link.generation > 0 || self->link.state == LINK_BACKOFF) {
+        link_decline(&self->link, gift);
+    } else {
+        link_accept(&self->link, turn, gift);
     }
 }
 
@@ -186,6 +200,10 @@ static void give_up_link(struct flusher *self, struct rt_turn *turn, const char 
 
 static enum rt_verdict flusher_end(struct flusher *self, uint64_t now_ns) {
     RT_ASSERT(self->attached == NULL && self->ready_first == NULL);
+    struct link_gift *gift = atomic_exchange_explicit(&self->gift, NULL, memory_order_acquire);
+    if (gift != NULL) {
+        link_decline(&self->link, gift);
+    }
     link_close(&self->link);
     take_answers(self, now_ns);
     RT_ASSERT(self->in_flight == 0);
@@ -199,6 +217,9 @@ static enum rt_verdict flusher_run(struct rt_actor *actor, struct rt_turn *turn,
     bool more = take_mail(self, turn);
     if ((marks & RT_MARK(FLUSHER_MARK_END)) != 0) {
         return flusher_end(self, rt_turn_now(turn));
+    }
+    if ((marks & RT_MARK(FLUSHER_MARK_GIFT)) != 0) {
+        take_gift(self, turn);
     }
     if (self->attached != NULL &&
         !(RT_MUTANT(idle_link_stays_closed) && self->link.generation > 0)) {

@@ -5,7 +5,8 @@
  *
  * Takes:  lane `mail`: BATCH and FENCE from the aggregator
  *         marks: SOCKET, TIMER, LOOKUP (its link), DUE (delivery timeouts, throttling), PURGE, END,
- *         RETIRE (the connection leads to a cluster that is not ours any more), EXPIRE
+ *         RETIRE (the connection leads to a cluster that is not ours any more), EXPIRE, GIFT (a
+ *         connection of metadata or identity that leads here)
  * Sends:  STOP and BACK to leader actors, ANSWERED to the aggregator, hints to metadata
  * Owns:   the link, requests in flight, the tickets lent to it
  *
@@ -34,7 +35,8 @@ enum {
     FLUSHER_MARK_PURGE,
     FLUSHER_MARK_END,
     FLUSHER_MARK_RETIRE,
-    FLUSHER_MARK_EXPIRE
+    FLUSHER_MARK_EXPIRE,
+    FLUSHER_MARK_GIFT
 };
 
 struct flusher {
@@ -42,6 +44,7 @@ struct flusher {
     struct broker *broker;
     struct rt_lane_unbounded mail;
     struct link link;
+    _Atomic(struct link_gift *) gift; /* one at most in its life. Release; pairs with our acquire */
     struct rt_timer due;
     struct partition *attached; /* all partitions lent here */
     struct partition *ready_first, *ready_last;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The identity actor. Any broker can give a producer id that has no transactional id, so it asks
- * whom the metadata actor would ask too, on a link of its own that it closes afterwards.
+ * whom the metadata actor would ask too, on a link of its own. Afterwards that is kept for a while:
+ * if it leads to a broker that is started meanwhile, it goes on as the connection for its records
+ * (docs/decisions/round-trips.md).
  *
  * Failures: a broker that cannot be reached or makes no sense is left for the next one; an answer
  * that may change (coordinator loading, ...) is asked for again after retry.backoff.ms, growing;
@@ -9,14 +11,16 @@
  */
 #include "actors/identity/identity.h"
 
+#include "actors/broker.h"
 #include "actors/leader/partition.h"
 #include "actors/link/backoff.h"
 #include "actors/metadata/addresses.h"
 #include "actors/producer/producer.h"
 #include "protocol/init_producer_id.h"
 #include "runtime/assert.h"
+#include "runtime/mutant.h"
 
-enum { MEMORY_PAUSE_MS = 100 };
+enum { MEMORY_PAUSE_MS = 100, KEEP_LINK_MS = 10000 };
 
 struct identity_state {
     struct link link;
@@ -27,6 +31,8 @@ struct identity_state {
     uint64_t due_ns;        /* nothing before it */
     uint32_t down_rounds;   /* every address failed, in a row */
     uint32_t refusals;      /* answers in a row that may change */
+    uint64_t keep_until_ns; /* the link, when nothing is asked for */
+    uint64_t rebootstraps;  /* so many there had been when the link's address was chosen */
     struct partition *held; /* waiting leaders, by identity_next */
     struct link_request request;
     struct rt_slice slice;
@@ -47,6 +53,14 @@ void identity_renew(struct identity *identity, int64_t known) {
     if (atomic_exchange_explicit(&identity->exhausted, known, memory_order_acq_rel) != known) {
         rt_mark(&identity->actor, RT_MARK(IDENTITY_MARK_RENEW));
     }
+}
+
+void identity_begin(struct identity *identity) {
+    rt_mark(&identity->actor, RT_MARK(IDENTITY_MARK_RENEW));
+}
+
+void identity_give_link(struct identity *identity) {
+    rt_mark(&identity->actor, RT_MARK(IDENTITY_MARK_GIVE_LINK));
 }
 
 void identity_close(struct identity *identity) {
@@ -188,10 +202,15 @@ static void answers_take(struct identity *identity, struct rt_turn *turn) {
 
 /* ---- moving on ------------------------------------------------------------------------------- */
 
+static uint64_t rebootstraps(const struct identity *identity) {
+    return atomic_load_explicit(&identity->producer->counters.rebootstraps, memory_order_relaxed);
+}
+
 static void address_turn(struct identity *identity, struct rt_turn *turn) {
     struct identity_state *state = identity->state;
     const struct sluice_config *config = identity->producer->config;
     struct address address;
+    state->rebootstraps = rebootstraps(identity);
     if (state->addresses.taken == 0) {
         addresses_restart(&state->addresses, identity->producer);
     }
@@ -239,6 +258,23 @@ static bool move_on(struct identity *identity, struct rt_turn *turn) {
     return request_send(identity, turn, version);
 }
 
+/* Nothing is asked for. What is known as gone, too old, or of no use is closed. */
+static void keep(struct identity *identity, struct rt_turn *turn) {
+    struct identity_state *state = identity->state;
+    struct link *link = &state->link;
+    link_step(link, turn);
+    bool of_use = link->state == LINK_READY && rt_turn_now(turn) < state->keep_until_ns &&
+                  (state->rebootstraps == rebootstraps(identity) || RT_MUTANT(gift_of_the_old)) &&
+                  atomic_load_explicit(&identity->fatal, memory_order_relaxed) == 0;
+    if (of_use && !broker_give_link(identity->producer, link, turn)) {
+        rt_timer_arm(identity->producer->world, &state->timer, state->keep_until_ns);
+        return;
+    }
+    link_close(link);
+    answers_take(identity, turn);
+    rt_timer_cancel(identity->producer->world, &state->timer);
+}
+
 static void ask(struct identity *identity, struct rt_turn *turn) {
     struct identity_state *state = identity->state;
     do {
@@ -247,9 +283,9 @@ static void ask(struct identity *identity, struct rt_turn *turn) {
     } while (!settled(identity) && move_on(identity, turn));
     atomic_store_explicit(&identity->awaits, link_awaits(&state->link), memory_order_relaxed);
     if (settled(identity)) {
-        link_close(&state->link);
-        answers_take(identity, turn);
-        rt_timer_cancel(identity->producer->world, &state->timer);
+        link_want(&state->link, false);
+        state->keep_until_ns = rt_turn_now(turn) + KEEP_LINK_MS * 1000000ull;
+        keep(identity, turn);
     } else if (!state->asking && rt_turn_now(turn) < due(state)) {
         rt_timer_arm(identity->producer->world, &state->timer, due(state));
     }
@@ -278,6 +314,8 @@ static enum rt_verdict identity_run(struct rt_actor *actor, struct rt_turn *turn
     if (state->wanted) {
         ask(identity, turn);
         state->wanted = !settled(identity);
+    } else if (state->link.state != LINK_IDLE) {
+        keep(identity, turn);
     }
     if (settled(identity)) {
         waiters_wake(state);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The identity actor: owns the producer id. Gets one by InitProducerId when the first partition
- * needs it, and a new one when an epoch runs out. Without idempotence it is never started.
+ * The identity actor: owns the producer id. Gets one by InitProducerId when the first topic is
+ * opened, and a new one when an epoch runs out. Without idempotence it is never started.
  *
  * Takes:  partitions that need an id (lane `waiting`; partition->identity_node)
- *         mark RENEW: the id that is published has no epochs left for somebody
+ *         mark RENEW: there is no id yet, or the one that is published has no epochs left for
+ *         somebody
+ *         mark GIVE_LINK: a broker was started that could have our link
  * Sends:  LEADER_MARK_IDENTITY to each of them once an id is there, or once it is certain that
  *         none can be had (`fatal`)
- * Owns:   one link, only while an id is being asked for
+ * Owns:   one link, while an id is being asked for and a little longer: the broker that it leads to
+ *         may take it over
  *
- *   RESTING ─► ASKING ─► RESTING      an id is there, or `fatal`
+ *   RESTING ─► ASKING ─► KEEPING ─► RESTING      an id is there; RESTING at once: `fatal`
  */
 #ifndef ACTORS_IDENTITY_IDENTITY_H
 #define ACTORS_IDENTITY_IDENTITY_H
@@ -41,11 +44,16 @@ enum {
     IDENTITY_MARK_LOOKUP,
     IDENTITY_MARK_RENEW,
     IDENTITY_MARK_CLOSE,
-    IDENTITY_MARK_RETRY_TIMER
+    IDENTITY_MARK_RETRY_TIMER,
+    IDENTITY_MARK_GIVE_LINK
 };
 
 /* False when memory is short. */
 bool identity_start(struct identity *identity, struct producer *producer);
+/* The first topic was opened: an id will be needed. Any thread. */
+void identity_begin(struct identity *identity);
+/* A broker was started: if the connection leads to it, it becomes the broker's. Any activation. */
+void identity_give_link(struct identity *identity);
 /* Asks for an id, or for a newer one than what is exhausted. The partition's leader actor gets
  * LEADER_MARK_IDENTITY when there is one, or `fatal`. Called again before that, it posts nothing
  * new. Any activation. */

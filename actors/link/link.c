@@ -77,6 +77,7 @@ void link_want(struct link *link, bool wanted) {
     if (link->state != LINK_READY) {
         if (link->state != LINK_BACKOFF) {
             link_disconnect(link);
+            link_outstanding_fail(link, SLUICE_CLOSED);
             link->state = LINK_IDLE;
         }
         rt_timer_cancel(link_world(link), &link->timer);

@@ -68,6 +68,15 @@ struct link_requests {
     struct link_request *first, *last;
 };
 
+/* A READY connection on its way from one link to another; of nothing that was sent on it an answer
+ * is missing. */
+struct link_gift {
+    struct rt_parted socket;
+    struct kafka_peer peer;
+    int16_t api_versions_max;
+    int32_t next_correlation;
+};
+
 struct link {
     struct producer *producer;
     struct rt_actor *actor;
@@ -156,6 +165,15 @@ uint32_t link_outstanding(const struct link *link);
  * When a connection breaks, every outstanding request comes out failed: `first_write_ns != 0` says
  * that a byte of it may have left. */
 struct link_request *link_next(struct link *link, struct kafka_reader *answer);
+
+/* Takes the connection from the link, which is closed then. NULL, and nothing is changed, unless it
+ * is READY, nothing is outstanding and its broker asks for no pause; when memory is short, too. */
+struct link_gift *link_give(struct link *link, struct rt_turn *turn);
+/* Goes on with the connection instead of what the link was setting up; it has had none so far.
+ * False: it could not be had, and the link is IDLE. Either way the gift is gone. */
+bool link_accept(struct link *link, struct rt_turn *turn, struct link_gift *gift);
+/* Closes the connection of a gift that nobody wants. */
+void link_decline(struct link *link, struct link_gift *gift);
 
 /* An answer carried a throttle time: the owner sends nothing before `throttled_until_ns`. Not
  * positive: nothing is asked for. */

@@ -20,7 +20,7 @@ static void requests_fail(struct link *link, struct link_requests *list, sluice_
     }
 }
 
-static void outstanding_fail(struct link *link, sluice_code code) {
+void link_outstanding_fail(struct link *link, sluice_code code) {
     requests_fail(link, &link->sent, code);
     requests_fail(link, &link->queue, code);
     RT_ASSERT(link->outstanding == 0);
@@ -58,7 +58,7 @@ void link_give_up(struct link *link, struct rt_turn *turn) {
     if (link->attempt < UINT32_MAX) {
         link->attempt++;
     }
-    outstanding_fail(link, link->last_error);
+    link_outstanding_fail(link, link->last_error);
     if (link->done.first == NULL) {
         link_input_close(link);
     }
@@ -90,7 +90,7 @@ void link_fail(struct link *link, struct rt_turn *turn, sluice_code code, const 
     va_end(arguments);
     if (link->state == LINK_CONNECTING || link->state == LINK_NEGOTIATING) {
         link_disconnect(link);
-        outstanding_fail(link, code);
+        link_outstanding_fail(link, code);
         link->address_index++;
         if (link_connect_begin(link, turn)) {
             return;
@@ -112,7 +112,7 @@ void link_close(struct link *link) {
     link_disconnect(link);
     link->state = LINK_IDLE;
     link->wanted = false;
-    outstanding_fail(link, SLUICE_CLOSED);
+    link_outstanding_fail(link, SLUICE_CLOSED);
     if (link->done.first == NULL) {
         link_input_close(link);
     }

@@ -36,6 +36,8 @@ __attribute__((format(printf, 3, 4))) void link_note(struct link *link, sluice_c
                                                      const char *format, ...);
 /* To BACKOFF with the error that was noted: no address is left, or what was READY broke. */
 void link_give_up(struct link *link, struct rt_turn *turn);
+/* Fails what is queued or sent. */
+void link_outstanding_fail(struct link *link, sluice_code code);
 /* Takes the socket, the lookup and the set-up's request away; requests of the owner stay. */
 void link_disconnect(struct link *link);
 void link_event(struct link *link, sluice_event_kind kind);

@@ -176,6 +176,16 @@ static void address_leave(struct metadata *metadata, struct rt_turn *turn) {
     link_close(&state->link);
 }
 
+/* Another one to the same address is made at once: a topic that is opened later should not wait for
+ * it. */
+void ask_give_link(struct metadata *metadata, struct rt_turn *turn) {
+    struct metadata_state *state = metadata->state;
+    if (!state->asking && !state->anew &&
+        broker_give_link(metadata->producer, &state->link, turn)) {
+        link_want(&state->link, true);
+    }
+}
+
 static bool broker_is_of_use(struct metadata_state *state, struct rt_turn *turn) {
     if (link_version(&state->link, KAFKA_METADATA, INT16_MAX) >= 0) {
         return true;

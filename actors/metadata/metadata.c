@@ -38,6 +38,10 @@ void metadata_post_hint(struct metadata *metadata, struct metadata_hint *hint) {
     rt_notify(&metadata->actor);
 }
 
+void metadata_give_link(struct metadata *metadata) {
+    rt_mark(&metadata->actor, RT_MARK(METADATA_MARK_GIVE_LINK));
+}
+
 void metadata_close(struct metadata *metadata) {
     rt_mark(&metadata->actor, RT_MARK(METADATA_MARK_CLOSE));
 }
@@ -155,6 +159,9 @@ static enum rt_verdict metadata_run(struct rt_actor *actor, struct rt_turn *turn
     }
     if ((marks & RT_MARK(METADATA_MARK_FLUSH)) != 0) {
         flush_pass(metadata);
+    }
+    if ((marks & RT_MARK(METADATA_MARK_GIVE_LINK)) != 0) {
+        ask_give_link(metadata, turn);
     }
     hints_learn(metadata, turn);
     ask_step(metadata, turn);

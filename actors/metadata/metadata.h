@@ -5,6 +5,7 @@
  * Takes:  interest in a topic (lane `topics`, once for each topic), marks
  *           MARK_REFRESH  somebody met an error that says the snapshot is old
  *         partitions that wait for a leader (lane `waiting`; partition->wait_node)
+ *           GIVE_LINK     without idempotence: a broker was started that could have our link
  *         cluster fetches of the application (lane `fetches`)
  *         leader hints of produce answers (KIP-951)
  * Sends:  PARTITION_MARK_METADATA to the partition actor of a topic whose entry changed. It owns
@@ -70,7 +71,8 @@ enum {
     METADATA_MARK_REFRESH,
     METADATA_MARK_FLUSH, /* pass a flush on to every aggregator that runs */
     METADATA_MARK_CLOSE,
-    METADATA_MARK_REFRESH_TIMER
+    METADATA_MARK_REFRESH_TIMER,
+    METADATA_MARK_GIVE_LINK
 };
 
 /* False when memory is short. */
@@ -83,6 +85,9 @@ void metadata_refresh(struct metadata *metadata);
 /* This partition's leader actor waits for news of its topic: it gets LEADER_MARK_METADATA after the
  * next answer or snapshot that covers it. Called again before that, it posts nothing new. */
 void metadata_wait(struct metadata *metadata, struct partition *partition);
+/* A broker was started: if the connection leads to it, it becomes the broker's, and another one is
+ * made for what is asked later. Any activation. */
+void metadata_give_link(struct metadata *metadata);
 void metadata_post_hint(struct metadata *metadata, struct metadata_hint *hint);
 /* The snapshot now, NULL before the first answer. Inside an activation only. */
 static inline const struct snapshot *metadata_now(struct metadata *metadata) {

@@ -125,6 +125,8 @@ void ask_topic(struct metadata *metadata, struct rt_turn *turn, struct metadata_
 /* What is known is not believed any more: bootstrap.servers are asked for all of it. The old
  * snapshot is read until the new one is there. */
 void ask_anew(struct metadata *metadata, struct rt_turn *turn, const char *why);
+/* The link may be a broker's, who was just started. */
+void ask_give_link(struct metadata *metadata, struct rt_turn *turn);
 /* Memory was short: a pause. */
 void ask_starve(struct metadata_state *state, struct rt_turn *turn);
 

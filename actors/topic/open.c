@@ -52,6 +52,9 @@ static struct topic *create(struct producer *producer, const char *name,
     topic->next = atomic_load_explicit(&topics->topics, memory_order_relaxed);
     atomic_store_explicit(&topics->topics, topic, memory_order_release);
     metadata_want_topic(&producer->metadata, topic);
+    if (topic->index == 0 && producer->config->enable_idempotence) {
+        identity_begin(&producer->identity);
+    }
     return topic;
 }
 

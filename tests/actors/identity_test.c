@@ -44,6 +44,9 @@ Test(identity, an_id_is_asked_for_when_the_first_partition_needs_it_and_told_to_
     cr_assert_eq(rig_requests(rig, 22), 1);
     sluice_broker_counters counters;
     broker_cluster_count_all(rig->cluster, SLUICE_BROKER_ANY, &counters);
+    cr_assert_eq(counters.connections_open, 2, "it is kept for the broker that it leads to");
+    rig_run(rig, 10000);
+    broker_cluster_count_all(rig->cluster, SLUICE_BROKER_ANY, &counters);
     cr_assert_eq(counters.connections_open, 1, "only the metadata actor's is left open");
     rig_end(rig);
 }

@@ -118,3 +118,23 @@ Test(throttle, of_init_producer_id_holds_the_next_question_back) {
     cr_expect_eq(rig_counters(rig).requests[INIT_PRODUCER_ID], 1);
     expect_obeyed(rig, 1);
 }
+
+/* That connection could be used again for records, but not now: another one asks for no pause. */
+Test(throttle, of_init_producer_id_is_nothing_to_the_records) {
+    static const char *const settings[] = {"linger.ms", "0", "request.timeout.ms", "500", NULL};
+    throttled = 0;
+    timed_out = 0;
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 12,
+                                                    .partitions = 1,
+                                                    .brokers = {.broker_count = 1},
+                                                    .settings = settings,
+                                                    .events = see,
+                                                    .bootstrap = "b1.example:9092"});
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
+    fault.api_key = INIT_PRODUCER_ID;
+    fault.delay_ms = PAUSE_MS;
+    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+    rig_produce(rig, 0);
+    cr_expect(rig_await(rig, 1, 50));
+    expect_obeyed(rig, 1);
+}

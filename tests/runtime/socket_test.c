@@ -5,7 +5,7 @@
 #include "harness.h"
 #include "test.h"
 
-enum { MARK_LISTEN = 1, MARK_STREAM = 2, PIECE_BYTES = 50000 };
+enum { MARK_LISTEN = 1, MARK_STREAM = 2, MARK_INHERIT = 3, PIECE_BYTES = 50000 };
 
 static struct rt_address loopback(uint8_t family) {
     struct rt_address address = {.family = family};
@@ -110,6 +110,9 @@ struct client {
     uint64_t total_bytes;
     uint64_t sent;
     uint64_t received;
+    struct client *heir; /* goes on with the socket once so much is received, or NULL */
+    uint64_t inherited_at;
+    struct rt_parted parted; /* of who went before */
 };
 
 static uint8_t pattern(uint64_t position) {
@@ -150,6 +153,16 @@ static void client_receive(struct client *client, struct rt_world *world) {
     }
 }
 
+/* The other one goes on where this one is. */
+static void client_part(struct client *client, struct rt_world *world) {
+    struct client *heir = client->heir;
+    heir->sent = client->sent;
+    heir->received = client->received;
+    heir->parted = rt_socket_part(world, &client->socket);
+    cr_assert_eq(client->socket.handle, -1);
+    rt_mark(&heir->self.actor, RT_MARK(MARK_INHERIT));
+}
+
 static enum rt_verdict run_client(struct harness_actor *self, struct rt_turn *turn,
                                   uint32_t marks) {
     struct client *client = (struct client *)(void *)self;
@@ -158,6 +171,10 @@ static enum rt_verdict run_client(struct harness_actor *self, struct rt_turn *tu
         client->connected = rt_socket_connect(turn->world, &client->socket, &client->address);
         client->connected = client->connected == 0 ? RT_IO_AGAIN : client->connected;
     }
+    if ((marks & RT_MARK(MARK_INHERIT)) != 0) {
+        rt_socket_init(&client->socket, &self->actor, RT_MARK(MARK_STREAM));
+        client->connected = rt_socket_join(turn->world, &client->socket, client->parted);
+    }
     if (client->connected == RT_IO_AGAIN) {
         client->connected = rt_socket_connected(turn->world, &client->socket);
     }
@@ -165,8 +182,14 @@ static enum rt_verdict run_client(struct harness_actor *self, struct rt_turn *tu
         client_send(client, turn->world);
         client_receive(client, turn->world);
     }
+    if (client->heir != NULL && client->received >= client->inherited_at) {
+        client_part(client, turn->world);
+        harness_add(&client->ended, 1);
+        return RT_END;
+    }
     if (client->connected == RT_IO_AGAIN ||
-        (client->connected == 0 && client->received < client->total_bytes)) {
+        (client->connected == 0 && client->received < client->total_bytes) ||
+        client->connected == -ENOTCONN) {
         return RT_IDLE;
     }
     rt_socket_close(turn->world, &client->socket);
@@ -206,6 +229,33 @@ Test(socket, one_worker_alone_can_serve_both_ends) {
 
 Test(socket, ipv6_works_too) {
     an_echo_comes_back_whole(2, 6);
+}
+
+/* Bytes come all the time, also while it is of nobody. */
+Test(socket, that_goes_from_actor_to_actor_loses_nothing) {
+    struct rt_world *world = harness_world(2);
+    struct server *server = start_server(world, 4);
+    enum { HEIRS = 20 };
+    static struct client clients[HEIRS];
+    uint64_t total = UINT64_C(4000000) * HARNESS_SCALE + 1;
+    for (int i = 0; i < HEIRS; i++) {
+        clients[i] = (struct client){.self.run = run_client,
+                                     .address = server->address,
+                                     .ended.world = world,
+                                     .total_bytes = total,
+                                     .connected = -ENOTCONN,
+                                     .heir = i + 1 < HEIRS ? &clients[i + 1] : NULL,
+                                     .inherited_at = total / HEIRS * ((uint64_t)i + 1)};
+        harness_start(&clients[i].self, world);
+    }
+    rt_mark(&clients[0].self.actor, RT_MARK(0));
+    for (int i = 0; i < HEIRS; i++) {
+        harness_await(&clients[i].ended, 1);
+    }
+    harness_await(&server->ended, 1);
+    cr_assert_eq(clients[HEIRS - 1].received, total);
+    harness_end(world);
+    free(server);
 }
 
 Test(socket, a_refused_connection_is_an_error_value) {

@@ -268,6 +268,72 @@ Test(sim_socket, that_is_gone_when_its_first_bytes_come_disturbs_nobody) {
     greet_nobody(true);
 }
 
+/* ---- from one owner to another --------------------------------------------------------------- */
+
+static struct rt_parted parted;
+
+static void part(struct probe *probe, struct rt_world *world) {
+    parted = rt_socket_part(world, &probe->socket);
+    probe->answer = probe->socket.handle;
+}
+
+static void join(struct probe *probe, struct rt_world *world) {
+    probe->answer = rt_socket_join(world, &probe->socket, parted);
+}
+
+static void read_some(struct probe *probe, struct rt_world *world) {
+    char bytes[10];
+    probe->answer = rt_socket_read(world, &probe->socket, bytes, sizeof bytes);
+}
+
+/* A connection of `probe` that is of nobody now; `other` may have it. */
+static void part_it(struct probe *probe, struct probe *other) {
+    struct rt_world *world = start(probe);
+    probe_start(other, world);
+    tell(probe, listen_here);
+    tell(probe, connect_out);
+    pass(probe, SECOND);
+    cr_assert_eq(tell(probe, accept_one), 0);
+    cr_assert_eq(tell(probe, read_some), RT_IO_AGAIN);
+    cr_assert_eq(tell(probe, part), -1);
+}
+
+static void finish_both(struct probe *probe, struct probe *other) {
+    tell(other, close_all);
+    rt_mark(&other->actor, MARK_STOP);
+    finish(probe);
+}
+
+Test(sim_socket, that_was_parted_keeps_what_comes_for_who_joins_it) {
+    struct probe probe, other;
+    part_it(&probe, &other);
+    cr_assert_eq(tell(&probe, answer_three), 3);
+    pass(&probe, SECOND);
+    cr_assert_eq(tell(&other, join), 0);
+    cr_assert_eq(tell(&other, read_some), 3);
+    cr_assert_eq(tell(&other, write_three), 3);
+    finish_both(&probe, &other);
+}
+
+Test(sim_socket, that_ended_while_it_was_parted_says_so) {
+    struct probe probe, other;
+    part_it(&probe, &other);
+    tell(&probe, close_accepted);
+    pass(&probe, SECOND);
+    cr_assert_eq(tell(&other, join), 0);
+    cr_assert_eq(tell(&other, read_some), 0);
+    finish_both(&probe, &other);
+}
+
+Test(sim_socket, that_was_cut_while_it_was_parted_says_so) {
+    struct probe probe, other;
+    part_it(&probe, &other);
+    cr_assert_eq(rt_sim_cut(probe.actor.world, &probe.address, false), 1);
+    cr_assert_eq(tell(&other, join), 0);
+    cr_assert_eq(tell(&other, read_some), -ECONNRESET);
+    finish_both(&probe, &other);
+}
+
 /* ---- what an actor must not leave behind ----------------------------------------------------- */
 
 Test(sim_socket, of_an_actor_that_ended_is_found, .signal = SIGABRT) {
