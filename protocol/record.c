@@ -3,15 +3,35 @@
 
 enum { HEADER_SIZE_MIN = 2 };
 
-/* Both deltas come zigzagged. */
-size_t kafka_record_prefix_encode_long(uint8_t *out, size_t body_size, uint64_t timestamp,
-                                       uint64_t offset) {
+/* The encoded form, first byte lowest, of a number below 0x4000. */
+static uint64_t pair(uint64_t value) {
+    return value < 0x80 ? value : (value & 0x7F) | 0x80 | (value >> 7) << 8;
+}
+
+static size_t prefix_encode_long(uint8_t *out, size_t body_size, uint64_t timestamp,
+                                 uint64_t offset) {
     size_t inner_size = 1 + kafka_uvarint_size(timestamp) + kafka_uvarint_size(offset) + body_size;
     uint8_t *at = kafka_uvarint_put(out, kafka_zigzag((int64_t)inner_size));
     *at++ = 0;
     at = kafka_uvarint_put(at, timestamp);
     at = kafka_uvarint_put(at, offset);
     return (size_t)(at - out);
+}
+
+/* Four numbers of one or two bytes each take no branch on their values, and one store. */
+size_t kafka_record_prefix_encode_any(uint8_t *out, size_t body_size, uint64_t timestamp,
+                                      uint64_t offset) {
+    uint64_t length = (body_size + 3 + (timestamp >= 0x80) + (offset >= 0x80)) << 1;
+    if ((timestamp | offset | length) >= 0x4000) {
+        return prefix_encode_long(out, body_size, timestamp, offset);
+    }
+    unsigned length_bits = 8u << (length >= 0x80);
+    unsigned timestamp_bits = 8u << (timestamp >= 0x80);
+    unsigned offset_bits = 8u << (offset >= 0x80);
+    uint64_t deltas = pair(timestamp) | pair(offset) << timestamp_bits;
+    uint64_t all = kafka_little64(pair(length) | deltas << (length_bits + 8));
+    memcpy(out, &all, sizeof all);
+    return 1 + (length_bits + timestamp_bits + offset_bits) / 8;
 }
 
 /* A key or a value: null is a size of -1. */

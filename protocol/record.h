@@ -33,6 +33,12 @@ static inline size_t kafka_record_body_size(int64_t key_size, int64_t value_size
     return kafka_record_field_size(key_size) + kafka_record_field_size(value_size) +
            kafka_uvarint_size(kafka_zigzag(header_count));
 }
+/* The same without headers, where both sizes are below KAFKA_RECORD_SHORT. */
+enum { KAFKA_RECORD_SHORT = 0x2000, KAFKA_RECORD_SHORTEST = 0x40 };
+static inline size_t kafka_record_body_size_short(size_t key_size, size_t value_size) {
+    return 3 + key_size + value_size + (key_size >= KAFKA_RECORD_SHORTEST) +
+           (value_size >= KAFKA_RECORD_SHORTEST);
+}
 static inline size_t kafka_record_header_size(size_t name_size, int64_t value_size) {
     return kafka_record_field_size((int64_t)name_size) + kafka_record_field_size(value_size);
 }
@@ -45,6 +51,18 @@ static inline uint8_t *kafka_record_field_put(uint8_t *out, const void *data, in
         out += size;
     }
     return out;
+}
+/* As kafka_record_field_put, for sizes below 2^31, and with `data` NULL null. */
+static inline uint8_t *kafka_record_bytes_put(uint8_t *out, const void *data, size_t size) {
+    if (data == NULL) {
+        *out = 1;
+        return out + 1;
+    }
+    out = kafka_uvarint_put(out, (uint64_t)size << 1);
+    if (size != 0) {
+        memcpy(out, data, size);
+    }
+    return out + size;
 }
 static inline uint8_t *kafka_record_body_put(uint8_t *out, const void *key, int64_t key_size,
                                              const void *value, int64_t value_size,
@@ -69,31 +87,26 @@ static inline size_t kafka_record_size(size_t body_size, int64_t timestamp_delta
     return kafka_uvarint_size(kafka_zigzag((int64_t)inner)) + inner;
 }
 
-/* The encoded form, first byte lowest, of a number below 0x4000. */
-static inline uint64_t kafka_uvarint_pair(uint64_t value) {
-    return value < 0x80 ? value : (value & 0x7F) | 0x80 | (value >> 7) << 8;
-}
-size_t kafka_record_prefix_encode_long(uint8_t *out, size_t body_size, uint64_t timestamp,
-                                       uint64_t offset);
+/* Any numbers; the deltas come zigzagged. */
+size_t kafka_record_prefix_encode_any(uint8_t *out, size_t body_size, uint64_t timestamp,
+                                      uint64_t offset);
 
 /* `out` has room for KAFKA_RECORD_PREFIX_SIZE_MAX bytes, and what is behind the prefix may be
- * overwritten up to there. Returns the size of the prefix. On the path of every record: the common
- * case, four numbers of one or two bytes each, takes no branch on their values and one store. */
+ * overwritten up to there. Returns the size of the prefix. On the path of every record. Most are
+ * of 64 bytes or more, and no more than 63 ms after the first of their batch. */
 static inline size_t kafka_record_prefix_encode(uint8_t *out, size_t body_size,
                                                 int64_t timestamp_delta_ms, int32_t offset_delta) {
     uint64_t timestamp = kafka_zigzag(timestamp_delta_ms);
     uint64_t offset = kafka_zigzag(offset_delta);
-    uint64_t length = (body_size + 3 + (timestamp >= 0x80) + (offset >= 0x80)) << 1;
-    if (__builtin_expect((timestamp | offset | length) >= 0x4000, 0)) {
-        return kafka_record_prefix_encode_long(out, body_size, timestamp, offset);
+    uint64_t length = (body_size + 3 + (offset >= 0x80)) << 1;
+    if (__builtin_expect(timestamp >= 0x80 || length < 0x80 || (length | offset) >= 0x4000, 0)) {
+        return kafka_record_prefix_encode_any(out, body_size, timestamp, offset);
     }
-    unsigned length_bits = 8u << (length >= 0x80);
-    unsigned timestamp_bits = 8u << (timestamp >= 0x80);
-    unsigned offset_bits = 8u << (offset >= 0x80);
-    uint64_t deltas = kafka_uvarint_pair(timestamp) | kafka_uvarint_pair(offset) << timestamp_bits;
-    uint64_t all = kafka_little64(kafka_uvarint_pair(length) | deltas << (length_bits + 8));
+    uint64_t all = (length & 0x7F) | 0x80 | (length >> 7) << 8 | timestamp << 24;
+    all |= (offset < 0x80 ? offset : (offset & 0x7F) | 0x80 | (offset >> 7) << 8) << 32;
+    all = kafka_little64(all);
     memcpy(out, &all, sizeof all);
-    return 1 + (length_bits + timestamp_bits + offset_bits) / 8;
+    return 5 + (offset >= 0x80);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

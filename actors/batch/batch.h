@@ -24,6 +24,7 @@
 #include "actors/input/input.h"
 #include "protocol/batch.h"
 #include "protocol/record.h"
+#include "runtime/fetch.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
@@ -222,6 +223,55 @@ static inline bool batch_append_plain(struct batch *batch, const uint8_t *body, 
     batch->records++;
     batch->charge += input_charge(body_size);
     return true;
+}
+
+/* Appends entries that lie behind each other from `from` on, as long as they have no flags, fit,
+ * and `bytes_left` of bodies is positive. Returns where it stopped: at the end, or at what is for
+ * another batch or needs batch_append. For each record the same as batch_append_plain, in
+ * registers. */
+static inline uint32_t batch_append_entries(struct batch *batch, const uint8_t *data, uint32_t from,
+                                            uint32_t to, int64_t *bytes_left) {
+    uint8_t *out = batch->out;
+    const uint8_t *out_end = out + batch->out_left;
+    const int64_t base_ms = batch->base_timestamp_ms;
+    int64_t max_ms = batch->max_timestamp_ms;
+    uint32_t records = batch->records;
+    const uint32_t records_end = records + batch->slots_left;
+    struct slot *slot = batch->slot_next;
+    int64_t left = *bytes_left;
+    int64_t room = (int64_t)batch->bytes_max - KAFKA_BATCH_HEADER_SIZE - batch->raw_bytes;
+    int64_t bodies = 0;
+    while (from < to && records < records_end && left > 0) {
+        const struct input_entry *entry = (const struct input_entry *)(const void *)(data + from);
+        uint32_t body_size = entry->body_size;
+        int64_t most = (int64_t)body_size + KAFKA_RECORD_PREFIX_SIZE_MAX;
+        if (entry->flags != 0 || out_end - out < most || room < most) {
+            break;
+        }
+        rt_fetch_ahead(data + from, data + to);
+        int64_t timestamp_ms = entry->timestamp_ms;
+        uint8_t *body = out + kafka_record_prefix_encode(out, body_size, timestamp_ms - base_ms,
+                                                         (int32_t)records);
+        memcpy(body, entry->body, body_size);
+        room -= body + body_size - out;
+        out = body + body_size;
+        *slot++ = (struct slot){entry->opaque, (uint64_t)timestamp_ms << SLOT_FLAG_BITS};
+        max_ms = timestamp_ms > max_ms ? timestamp_ms : max_ms;
+        records++;
+        bodies += body_size;
+        left -= body_size;
+        from += entry->size;
+    }
+    batch->raw_bytes += (uint32_t)(out - batch->out);
+    batch->out_left -= (uint32_t)(out - batch->out);
+    batch->out = out;
+    batch->slot_next = slot;
+    batch->slots_left = records_end - records;
+    batch->charge += bodies + (int64_t)(records - batch->records) * INPUT_RECORD_SHARE;
+    batch->records = records;
+    batch->max_timestamp_ms = max_ms;
+    *bytes_left = left;
+    return from;
 }
 
 /* After batch_append_plain, before anybody else looks at the chunks; batch_append does both. */

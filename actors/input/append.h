@@ -27,6 +27,10 @@ static inline struct input_lane *input_lane_of(struct producer *producer) {
 
 /* Bytes of a record's body, headers included; 0 when a size is impossible. */
 static inline uint64_t input_body_size(const sluice_record *record, size_t value_size) {
+    if (INPUT_LIKELY((record->key_size | value_size) < KAFKA_RECORD_SHORT &&
+                     record->header_count == 0)) {
+        return kafka_record_body_size_short(record->key_size, value_size);
+    }
     if ((record->key_size | value_size | record->header_count) > INT32_MAX) {
         return 0;
     }
@@ -38,15 +42,13 @@ static inline uint64_t input_body_size(const sluice_record *record, size_t value
 /* Writes key, value and headers; with `value` NULL leaves room and stores where it belongs. */
 static inline uint8_t *input_body_put(uint8_t *out, const sluice_record *record, size_t value_size,
                                       uint8_t **value) {
-    out = kafka_record_field_put(out, record->key,
-                                 record->key == NULL ? -1 : (int64_t)record->key_size);
+    out = kafka_record_bytes_put(out, record->key, record->key_size);
     if (value != NULL) {
         out = kafka_uvarint_put(out, kafka_zigzag((int64_t)value_size));
         *value = out;
         out += value_size;
     } else {
-        out = kafka_record_field_put(out, record->value,
-                                     record->value == NULL ? -1 : (int64_t)value_size);
+        out = kafka_record_bytes_put(out, record->value, value_size);
     }
     if (record->header_count != 0) {
         return input_headers_put(out, record);

@@ -22,8 +22,7 @@ enum {
     SCOUT_RECORDS = 8,           /* ahead of the writer: its partition is asked for, */
     SCOUT_BATCH = 3,             /* so many records later its batch, */
     SCOUT_PLACE = 6,             /* and its place in the batch */
-    SCOUT_PIECES = 6,            /* pieces ahead of that: the record itself, */
-    SCOUT_AHEAD_BYTES = 1024     /* or so far ahead within a piece */
+    SCOUT_PIECES = 6             /* pieces ahead of that: the record itself */
 };
 
 struct scout {
@@ -34,14 +33,6 @@ struct scout {
     struct partition *seen[SCOUT_RECORDS]; /* of the last records; NULL: not known */
 };
 
-/* Records of a piece lie behind each other, and the core of who wrote them has them. */
-static inline void scout_ahead(const uint8_t *entry, const uint8_t *end) {
-    if (entry + SCOUT_AHEAD_BYTES < end) {
-        rt_fetch(entry + SCOUT_AHEAD_BYTES);
-        rt_fetch(entry + SCOUT_AHEAD_BYTES + RT_LINE_BYTES);
-    }
-}
-
 /* The next record of the run; NULL behind the last. */
 static inline const struct input_entry *scout_record(struct scout *scout) {
     const struct run *run = scout->run;
@@ -50,7 +41,7 @@ static inline const struct input_entry *scout_record(struct scout *scout) {
         scout->at = scout->at == 0 ? piece->from : scout->at;
         if (scout->at < piece->to) {
             const uint8_t *entry = piece->chunk->data + scout->at;
-            scout_ahead(entry, piece->chunk->data + piece->to);
+            rt_fetch_ahead(entry, piece->chunk->data + piece->to);
             scout->at += ((const struct input_entry *)(const void *)entry)->size;
             return (const struct input_entry *)(const void *)entry;
         }

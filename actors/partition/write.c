@@ -75,6 +75,28 @@ static bool write_entry(struct writer *writer, const struct input_entry *entry) 
     return true;
 }
 
+/* Records with neither key nor wishes, as long as they go where the last one went. Returns where it
+ * stopped. */
+static uint32_t write_plain(struct writer *writer, const uint8_t *data, uint32_t from,
+                            uint32_t to) {
+    struct sticky *sticky = &writer->actor->sticky;
+    if (writer->actor->choosing == CHOOSING_CUSTOM || sticky->bytes_left <= 0) {
+        return from;
+    }
+    const struct partition *partition = writer->actor->partitions[sticky->partition];
+    if (partition == NULL || partition->stretch == 0) {
+        return from;
+    }
+    struct stretch *stretch = &writer->stretches[partition->stretch - 1];
+    if (stretch->batch != NULL) {
+        from = batch_append_entries(stretch->batch, data, from, to, &sticky->bytes_left);
+        if (batch_is_full(stretch->batch)) {
+            stretch_close(writer, stretch);
+        }
+    }
+    return from;
+}
+
 /* False when it had to stop (memory), with `from` where it stopped. */
 static bool write_piece(struct writer *writer, struct scout *scout, struct run_piece *piece,
                         sluice_code refusal) {
@@ -86,12 +108,15 @@ static bool write_piece(struct writer *writer, struct scout *scout, struct run_p
         if (scout != NULL) {
             scout_step(writer, scout);
         } else {
-            scout_ahead(data + from, data + to);
+            rt_fetch_ahead(data + from, data + to);
         }
         if (refusal == SLUICE_OK ? !write_entry(writer, entry) : !refuse_entry(writer, entry)) {
             break;
         }
         from += entry->size;
+        if (scout == NULL && refusal == SLUICE_OK && entry->flags == 0) {
+            from = write_plain(writer, data, from, to);
+        }
     }
     writer->bytes += from - piece->from;
     piece->from = from;
