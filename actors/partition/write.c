@@ -8,6 +8,7 @@
 #include "actors/producer/flush.h"
 #include "actors/producer/producer.h"
 #include "runtime/assert.h"
+#include "runtime/fetch.h"
 
 uint64_t write_delivery_ns(const struct producer *producer) {
     return (uint64_t)producer->config->delivery_timeout_ms * 1000000;
@@ -123,6 +124,14 @@ static bool write_piece(struct writer *writer, struct scout *scout, struct run_p
     return from >= to;
 }
 
+enum { PIECES_AHEAD = 4, PIECE_BYTES = 3 * RT_LINE_BYTES /* what a short one has */ };
+
+static void fetch_piece(const struct run *run, uint32_t at) {
+    if (at < run->piece_count) {
+        rt_fetch_all(run->pieces[at].chunk->data + run->pieces[at].from, PIECE_BYTES);
+    }
+}
+
 /* Works through one run; false when it had to stop (memory). */
 static bool write_run(struct writer *writer, struct run *run, sluice_code refusal) {
     writer->opened_ns = run->opened_ns;
@@ -137,11 +146,16 @@ static bool write_run(struct writer *writer, struct run *run, sluice_code refusa
     if (scouts) {
         scout_begin(writer, &scout, run);
     }
-    while (run->at < run->piece_count &&
-           write_piece(writer, scouts ? &scout : NULL, &run->pieces[run->at], refusal)) {
+    while (run->at < run->piece_count) {
+        if (!scouts) {
+            fetch_piece(run, run->at + PIECES_AHEAD);
+        }
+        if (!write_piece(writer, scouts ? &scout : NULL, &run->pieces[run->at], refusal)) {
+            return false;
+        }
         run->at++;
     }
-    return run->at == run->piece_count;
+    return true;
 }
 
 static void run_finish(struct writer *writer, struct run *run) {
