@@ -5,7 +5,8 @@
 
 Runs a workload of workloads.py through Sluice under callgrind, with N and with 2 N records, and
 divides the difference by N: start-up and warm-up are not in it. Then, where perf works, samples a
-run of full length. Prints one page and writes it to FOLDER.
+runs of full length: functions, and the stages of a record's way. Prints one page and writes it to
+FOLDER.
 """
 import argparse
 import pathlib
@@ -17,6 +18,7 @@ sys.dont_write_bytecode = True
 
 import callgrind
 import running
+import stages
 import workloads
 from callgrind import ROOT, place
 
@@ -121,7 +123,8 @@ def main():
     small, large = (instructions(build, workload, count, folder)
                     for count in (records, 2 * records))
     costs = callgrind.difference(small, large, records)
-    text = page(workload, records, costs, samples(build, workload, folder))
+    text = page(workload, records, costs,
+                stages.rows(build, workload, folder) + samples(build, workload, folder))
     (folder / 'profile.md').write_text(text)
     print(text)
     print(f'written to {folder}/profile.md', file=sys.stderr)
