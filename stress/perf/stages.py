@@ -58,7 +58,7 @@ def stage(thread, frames, known):
     symbol = symbol.split('.')[0]
     if 'kernel' in library:
         callers = ' '.join(name for name, _ in frames)
-        return next((name for key, name in KERNEL if key in callers), 'kernel: the rest')
+        return next((name for key, name in KERNEL if key in callers), 'kernel: interrupts and the rest')
     if symbol in SYMBOLS:
         return SYMBOLS[symbol]
     if CORE in library:
