@@ -24,6 +24,7 @@ KERNEL = (
     ('do_epoll', 'kernel: waiting and waking'),
     ('sys_membarrier', 'kernel: fences for the hot side'),
     ('schedule', 'kernel: waiting and waking'))
+KERNEL_REST = 'kernel: interrupts and the rest'
 FOLDERS = {
     'actors/producer': 'caller: admission and encoding',
     'actors/input': 'caller: admission and encoding',
@@ -35,6 +36,7 @@ FOLDERS = {
     'runtime': 'runtime: lanes, activation, pool, timers'}
 SYMBOLS = {'kafka_murmur2': "caller: the key's hash", 'system_wall_ms': 'caller: clock',
            'kafka_crc32c': 'checksum', 'batch_append': 'partition actor'}
+SHARED = {'take': 'reports'} # names that more than one folder has
 MEMORY = re.compile(r'malloc|free|calloc|memalign|unlink_chunk|arena|tcache')
 COPIES = re.compile(r'memmove|memcpy|memset')
 
@@ -58,13 +60,13 @@ def stage(thread, frames, known):
     symbol = symbol.split('.')[0]
     if 'kernel' in library:
         callers = ' '.join(name for name, _ in frames)
-        return next((name for key, name in KERNEL if key in callers), 'kernel: interrupts and the rest')
+        return next((name for key, name in KERNEL if key in callers), KERNEL_REST)
     if symbol in SYMBOLS:
         return SYMBOLS[symbol]
     if CORE in library:
         names = {FOLDERS.get(one, FOLDERS.get(one.partition('/')[0], one))
                  for one in known.get(symbol, ())}
-        return names.pop() if len(names) == 1 else 'reports' if symbol == 'take' else 'unknown'
+        return names.pop() if len(names) == 1 else SHARED.get(symbol, 'unknown')
     if 'vdso' in library or symbol.startswith('clock_gettime'):
         return 'caller: clock'
     if COPIES.search(symbol):
