@@ -18,15 +18,32 @@ int usage_error(const char *command, const char *what, ...) {
     return EXIT_USAGE;
 }
 
-int usage_error_option(char **arguments, int option) {
+/* How many options a word, which begins with "--", may be short for. */
+static int meanings(const struct option *options, const char *word, size_t size) {
+    int count = 0;
+    for (; options->name != NULL; options++) {
+        count += strncmp(options->name, word + 2, size - 2) == 0;
+    }
+    return count;
+}
+
+int usage_error_option(char **arguments, const struct option *options, int option) {
     const char *last = arguments[optind - 1];
+    int size = (int)strcspn(last, "=");
+    bool is_long = strncmp(last, "--", 2) == 0;
     if (option == ':') {
         return usage_error(arguments[0], "%s needs a value", last);
     }
-    if (optopt != 0 && strncmp(last, "--", 2) != 0) {
+    if (!is_long) {
         return usage_error(arguments[0], "there is no option -%c", optopt);
     }
-    return usage_error(arguments[0], "there is no option %s, or it takes no value", last);
+    if (optopt != 0) {
+        return usage_error(arguments[0], "%.*s takes no value: %s", size, last, last);
+    }
+    if (meanings(options, last, (size_t)size) > 1) {
+        return usage_error(arguments[0], "%.*s is short for more than one option", size, last);
+    }
+    return usage_error(arguments[0], "there is no option %.*s", size, last);
 }
 
 bool number_read(const char *text, int64_t least, int64_t most, int64_t *number) {
@@ -42,13 +59,46 @@ static int status_of(sluice_code code) {
     return sluice_code_class(code) == SLUICE_CLASS_CALLER ? EXIT_USAGE : EXIT_FAILED;
 }
 
+static int no_memory(const char *command) {
+    (void)fprintf(stderr, "sluice %s: %s\n", command, sluice_code_text(SLUICE_NO_MEMORY));
+    return EXIT_FAILED;
+}
+
+/* What bootstrap.servers is now, to be freed. NULL when memory is short. */
+static char *servers_of(const sluice_config *config) {
+    size_t size = 0;
+    (void)!sluice_config_get(config, "bootstrap.servers", NULL, &size, NULL);
+    char *servers = malloc(size);
+    if (servers != NULL &&
+        sluice_config_get(config, "bootstrap.servers", servers, &size, NULL) != SLUICE_OK) {
+        servers[0] = '\0';
+    }
+    return servers;
+}
+
+static int servers_compare(const char *command, const char *before, const char *after) {
+    if (before[0] == '\0' || strcmp(before, after) == 0) {
+        return EXIT_DONE;
+    }
+    return usage_error(command, "bootstrap.servers is given twice, by -b or -X: first %s, then %s",
+                       before, after);
+}
+
 int config_option(sluice_config *config, const char *command, const char *name, const char *value) {
     sluice_error error;
-    if (sluice_config_set(config, name, value, &error) != SLUICE_OK) {
+    char *before = servers_of(config);
+    sluice_code code = before == NULL ? SLUICE_NO_MEMORY : SLUICE_OK;
+    if (code == SLUICE_OK && sluice_config_set(config, name, value, &error) != SLUICE_OK) {
         (void)fprintf(stderr, "sluice %s: %s\n", command, error.text);
+        free(before);
         return status_of(error.code);
     }
-    return EXIT_DONE;
+    char *after = servers_of(config);
+    int status = before == NULL || after == NULL ? no_memory(command)
+                                                 : servers_compare(command, before, after);
+    free(before);
+    free(after);
+    return status;
 }
 
 int config_assignment(sluice_config *config, const char *command, const char *assignment) {
@@ -58,8 +108,7 @@ int config_assignment(sluice_config *config, const char *command, const char *as
     }
     char *name = strndup(assignment, (size_t)(equals - assignment));
     if (name == NULL) {
-        (void)fprintf(stderr, "sluice %s: %s\n", command, sluice_code_text(SLUICE_NO_MEMORY));
-        return EXIT_FAILED;
+        return no_memory(command);
     }
     int status = config_option(config, command, name, equals + 1);
     free(name);

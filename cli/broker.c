@@ -70,7 +70,7 @@ static int option_take(sluice_broker_options *asked, char **arguments, int optio
         (void)fputs(help, stdout);
         return -1;
     default:
-        return usage_error_option(arguments, option);
+        return usage_error_option(arguments, options, option);
     }
 }
 

@@ -23,11 +23,13 @@ int bench_run(int count, char **arguments);
 
 /* Prints "sluice COMMAND: what" in one line on standard error; returns EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int usage_error(const char *command, const char *what, ...);
+struct option;
 /* What getopt_long could not understand: `option` is what it returned. */
-int usage_error_option(char **arguments, int option);
+int usage_error_option(char **arguments, const struct option *options, int option);
 /* A whole number from `least` to `most`, and nothing behind it. */
 bool number_read(const char *text, int64_t least, int64_t most, int64_t *number);
-/* Sets one option. EXIT_DONE, or after one line on standard error what to exit with. */
+/* Sets one option. EXIT_DONE, or after one line on standard error what to exit with. Where to ask
+ * for the cluster is not replaced by something else: who said both meant one of them. */
 int config_option(sluice_config *config, const char *command, const char *name, const char *value);
 /* As above for "name=value". */
 int config_assignment(sluice_config *config, const char *command, const char *assignment);

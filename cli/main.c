@@ -49,6 +49,10 @@ static int command_unknown(const char *name) {
     return EXIT_USAGE;
 }
 
+static int too_many(const char *command, const char *argument) {
+    return usage_error(command, "\"%s\" is one argument too many", argument);
+}
+
 static int help_about(char *name) {
     const struct command *command = command_find(name);
     char *arguments[] = {name, (char *)"--help", NULL};
@@ -76,9 +80,17 @@ int main(int count, char **arguments) {
         return EXIT_USAGE;
     }
     if (is_one_of(arguments[1], "help", "--help", "-h")) {
+        if (count > 3) {
+            return too_many("help", arguments[3]);
+        }
         return count > 2 ? help_about(arguments[2]) : help();
     }
     if (is_one_of(arguments[1], "version", "--version", "-V")) {
+        if (count > 2) {
+            return is_one_of(arguments[2], "help", "--help", "-h")
+                       ? help()
+                       : too_many("version", arguments[2]);
+        }
         (void)printf("sluice %s\n", sluice_version());
         return EXIT_DONE;
     }

@@ -107,7 +107,7 @@ static int arguments_read(sluice_config *config, const char **topic, int count, 
             (void)fputs(help, stdout);
             return -1;
         default:
-            return usage_error_option(arguments, option);
+            return usage_error_option(arguments, options, option);
         }
         if (status != EXIT_DONE) {
             return status;

@@ -33,7 +33,7 @@ static int arguments_read(int64_t *seconds, const char **folder, int count, char
             return -1;
         }
         if (option != OPTION_SECONDS) {
-            return usage_error_option(arguments, option);
+            return usage_error_option(arguments, options, option);
         }
         if (!number_read(optarg, 1, SECONDS_MAX, seconds)) {
             return usage_error("demo", "--seconds %s is not a number from 1 to %d", optarg,

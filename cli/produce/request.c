@@ -99,7 +99,7 @@ static int option_take(struct request *request, char **arguments, int option) {
         (void)fputs(help, stdout);
         return -1;
     default:
-        return usage_error_option(arguments, option);
+        return usage_error_option(arguments, options, option);
     }
 }
 

@@ -44,6 +44,16 @@ WRONG = (
     ['metadata', '-b', HERE, '-t', ''],
     ['metadata', '-b', HERE, '-t', '..'],
     ['help', 'frobnicate'],
+    ['help', 'demo', 'produce'],
+    ['version', 'x'],
+    ['--version', 'x'],
+    ['demo', '--records', 'x'],
+    ['demo', '--records=x'],
+    ['produce', '-b', HERE, '-t', 'topic', '-X', 'bootstrap.servers=localhost:2'],
+    ['produce', '-X', 'metadata.broker.list=localhost:2', '-b', HERE, '-t', 'topic'],
+    ['produce', '-b', HERE, '-b', 'localhost:2', '-t', 'topic'],
+    ['metadata', '-b', HERE, '-X', 'bootstrap.servers=localhost:2'],
+    ['bench', '-b', HERE, '-X', 'bootstrap.servers=localhost:2'],
     ['bench'],
     ['bench', '-b', HERE, '--records', '0'],
     ['bench', '-b', HERE, '--threads', '100000'],
@@ -71,8 +81,42 @@ def test_an_escape_that_is_none_is_told_with_its_option():
     assert '-K \\q: ' in result.text and 'a tab' in result.text, result.text
 
 
+# What was asked for, and how the one line begins.
+PRECISE = (
+    (['demo', '--records', 'x'], 'sluice demo: there is no option --records '),
+    (['demo', '--records=x'], 'sluice demo: there is no option --records '),
+    (['demo', '-r', 'x'], 'sluice demo: there is no option -r '),
+    (['demo', '--seconds'], 'sluice demo: --seconds needs a value '),
+    (['demo', '--help=x'], 'sluice demo: --help takes no value: --help=x '),
+    (['demo', 'one', 'two'], 'sluice demo: "two" is one folder too many '),
+    (['bench', '--t', '1'], 'sluice bench: --t is short for more than one option '),
+    (['version', 'x'], 'sluice version: "x" is one argument too many '),
+    (['help', 'demo', 'x'], 'sluice help: "x" is one argument too many '),
+)
+
+
+def test_what_is_wrong_is_told_precisely():
+    for words, beginning in PRECISE:
+        text = sluice(*words).text
+        assert text.startswith(beginning), f'{words}: {text}'
+
+
+def test_two_places_to_ask_are_told_both():
+    for option in ('bootstrap.servers', 'metadata.broker.list'):
+        result = sluice('produce', '-b', HERE, '-X', f'{option}=localhost:2', '-t', 'topic')
+        assert f'first {HERE}, then localhost:2' in result.text, result.text
+        result = sluice('produce', '-X', f'{option}=localhost:2', '-b', HERE, '-t', 'topic')
+        assert f'first localhost:2, then {HERE}' in result.text, result.text
+
+
+def test_the_same_place_may_be_given_twice():
+    result = sluice('produce', '-b', HERE, '-X', f'bootstrap.servers={HERE}')
+    assert '-t TOPIC is missing' in result.text, result.text
+
+
 def test_help_is_everywhere():
-    for words in [['--help'], ['help'], *([command, '--help'] for command in COMMANDS),
+    for words in [['--help'], ['help'], ['version', '--help'],
+                  *([command, '--help'] for command in COMMANDS),
                   *(['help', command] for command in COMMANDS)]:
         result = sluice(*words)
         equal(result.status, 0, f'status of {words}')
