@@ -391,7 +391,8 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
     partition->unfenced = false;
     batch->log_append_time_ms = log_append_time_ms;
     /* in the same log those before it would lie in between */
-    uint32_t offset_least = partition->end_offset + records_before(partition, batch);
+    uint32_t offset_least = partition->end_offset;
+    RT_UNLESS_MUTANT(offset_without_room, offset_least += records_before(partition, batch));
     bool given_before = base_offset >= 0 && partition->end_offset != 0 &&
                         (int32_t)((uint32_t)base_offset - offset_least) < 0;
     bool is_anew = (given_before && !RT_MUTANT(offset_given_again)) ||

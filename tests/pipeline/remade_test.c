@@ -132,6 +132,24 @@ static void end(struct rig *rig, uint32_t from) {
     rig_free(rig);
 }
 
+/* ---- another producer ------------------------------------------------------------------------ */
+
+static sluice_producer *open_other(struct rig *rig, sluice_topic **topic) {
+    sluice_config *config = sluice_config_new();
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.1:9092", NULL), SLUICE_OK);
+    cr_assert_eq(sluice_config_set(config, "linger.ms", "0", NULL), SLUICE_OK);
+    sluice_producer *other = producer_open_in(rig->world, config, NULL);
+    sluice_config_free(config);
+    cr_assert_not_null(other);
+    *topic = sluice_topic_open(other, "orders", NULL, NULL);
+    return other;
+}
+
+static void produce_other(sluice_topic *topic) {
+    sluice_record record = {.value = "of another", .value_size = 10};
+    cr_assert_eq(sluice_produce(topic, &record), SLUICE_OK);
+}
+
 /* ---- offsets that were given before ---------------------------------------------------------- */
 
 /* Five batches were written, and their answers lost. The old log refuses the first, which it has;
@@ -167,6 +185,41 @@ Test(remade, an_offset_that_was_given_before_proves_nothing_about_earlier_batche
     }
 }
 
+/* The first of two batches is written and answered with a time-out; then the topic is made anew,
+ * and somebody else is the first in the new log. The second batch is given the offset that follows
+ * our last one: a higher one than any before, but one that leaves no room for the first batch, so
+ * that cannot have been written there. Brokers that tell ids, and take topics by name. */
+Test(remade, an_offset_that_leaves_no_room_proves_nothing_about_earlier_batches) {
+    for (size_t brokers = 0; brokers < OLD_BROKERS; brokers++) {
+        struct rig_setup setup = far_away(brokers, 1);
+        setup.brokers.limit_count = 1; /* of Produce only */
+        struct rig *rig = start(&setup);
+        sluice_topic *topic;
+        sluice_producer *other = open_other(rig, &topic);
+        produce_other(topic);
+        rig_run(rig, 1000);
+        sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR_APPENDED);
+        fault.api_key = PRODUCE;
+        fault.error_code = SLUICE_BROKER_REQUEST_TIMED_OUT;
+        cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+        rig_produce(rig, 0);
+        rig_run(rig, 4);
+        produce_other(topic);
+        rig_run(rig, 4);
+        rig_produce(rig, 0);
+        rig_run(rig, ONE_WAY_MS - 8 + 2);
+        cr_assert_eq(broker_cluster_high_watermark(rig->cluster, "orders", 0), 3);
+        topic_delete(rig);
+        topic_create(rig);
+        rig_flush(rig);
+        expect(rig, 1, SLUICE_UNKNOWN, SLUICE_SEQUENCE_LOST);
+        expect(rig, 2, SLUICE_PERSISTED, SLUICE_OK);
+        cr_expect_eq(rig->records[2].report.offset, 1);
+        sluice_producer_free(other);
+        end(rig, 2);
+    }
+}
+
 /* What a broker remembers after a restart cannot be told from a new log that a late copy of the
  * last batch has reached. */
 Test(remade, without_ids_a_success_proves_nothing_about_batches_that_were_refused) {
@@ -192,22 +245,6 @@ Test(remade, without_ids_a_success_proves_nothing_about_batches_that_were_refuse
 }
 
 /* ---- a broker that knew no such topic -------------------------------------------------------- */
-
-static sluice_producer *open_other(struct rig *rig, sluice_topic **topic) {
-    sluice_config *config = sluice_config_new();
-    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.1:9092", NULL), SLUICE_OK);
-    cr_assert_eq(sluice_config_set(config, "linger.ms", "0", NULL), SLUICE_OK);
-    sluice_producer *other = producer_open_in(rig->world, config, NULL);
-    sluice_config_free(config);
-    cr_assert_not_null(other);
-    *topic = sluice_topic_open(other, "orders", NULL, NULL);
-    return other;
-}
-
-static void produce_other(sluice_topic *topic) {
-    sluice_record record = {.value = "of another", .value_size = 10};
-    cr_assert_eq(sluice_produce(topic, &record), SLUICE_OK);
-}
 
 /* The first of three batches on their way is written, and answered so that nobody can tell; the
  * second meets no topic; the third is the first of ours in the new log, where somebody else has
