@@ -16,7 +16,9 @@ struct broker *broker_create(struct producer *producer, int32_t node, const char
     }
     *broker = (struct broker){.producer = producer, .node = node, .port = port, .holds = 1};
     memcpy(broker->host, host, host_bytes);
-    if (!flusher_prepare(&broker->flusher, broker)) {
+    broker->counted = counters_broker(producer, node);
+    if (broker->counted == NULL || !flusher_prepare(&broker->flusher, broker)) {
+        counters_broker_end(broker->counted);
         rt_release(producer->world, broker, sizeof *broker);
         return NULL;
     }
@@ -25,6 +27,7 @@ struct broker *broker_create(struct producer *producer, int32_t node, const char
 
 static void broker_free(struct broker *broker) {
     flusher_free(&broker->flusher);
+    counters_broker_end(broker->counted);
     rt_release(broker->producer->world, broker, sizeof *broker);
 }
 

@@ -13,6 +13,7 @@
 #include "actors/aggregator/aggregator.h"
 #include "actors/flusher/flusher.h"
 
+struct broker_counted;
 struct producer;
 
 enum { BROKER_IDLE, BROKER_STARTING, BROKER_STARTED };
@@ -27,6 +28,7 @@ struct broker {
     _Atomic uint32_t actors_left;
     _Atomic bool lacks_link; /* started, and its flusher has neither had a connection nor been given
                                 one. Only a hint: a gift that comes too late is declined */
+    struct broker_counted *counted; /* outlives it */
     struct aggregator aggregator;
     struct flusher flusher;
 };

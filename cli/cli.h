@@ -39,6 +39,11 @@ sluice_producer *producer_start(const sluice_config *config, const char *command
 sluice_topic *topic_start(sluice_producer *producer, const char *command, const char *name,
                           int *status);
 
+/* ---- counters (counters.c) ------------------------------------------------------------------- */
+
+/* All counters as one line of JSON (docs/counters.md). Nothing when memory is short. */
+void counters_print(sluice_producer *producer, FILE *file);
+
 /* ---- Ctrl-C (interrupt.c) -------------------------------------------------------------------- */
 
 /* From now on SIGINT and SIGTERM are counted instead of ending the program. */

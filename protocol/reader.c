@@ -19,6 +19,9 @@ struct kafka_uuid kafka_read_uuid(struct kafka_reader *reader) {
 /* The last byte that a number of `bits` can have carries only bits % 7 of them, and does not go
  * on. */
 static uint64_t read_uvarint_bits(struct kafka_reader *reader, unsigned bits) {
+    if (kafka_reader_left(reader) > 0 && *reader->at < 0x80) {
+        return *reader->at++; /* as most are: counts, lengths of short names, no tags */
+    }
     uint64_t value = 0;
     for (unsigned shift = 0;; shift += 7) {
         const uint8_t *byte = kafka_read_raw(reader, 1);

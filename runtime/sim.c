@@ -103,6 +103,7 @@ static const struct rt_world_ops sim_ops = {
     .signal_descriptor = sim_signal_descriptor,
     .signal_set = sim_signal_set,
     .user_code = sim_user_code,
+    .count = sim_count,
     .destroy = sim_destroy,
 };
 

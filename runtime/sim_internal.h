@@ -195,6 +195,8 @@ struct sim {
     bool settling;            /* submits are never late */
     bool user_code;           /* inside the user's code */
     uint32_t activations_since_job;
+    uint64_t activations;
+    uint64_t parked_ns; /* that passed while nothing was to be done */
     struct sim_actors ready, ready_jobs;
     struct sim_actors known; /* by id: who was submitted and is not gone */
     struct sim_queue queue;
@@ -264,6 +266,7 @@ struct sim_event *sim_event_acquire(struct sim *sim, enum sim_event_kind kind, v
 void sim_event_release(struct sim *sim, struct sim_event *event);
 
 void sim_submit(struct rt_world *world, struct rt_actor *actor);
+void sim_count(struct rt_world *world, struct rt_counts *counts);
 void sim_timer_arm(struct rt_world *world, struct rt_timer *timer, uint64_t deadline_ns);
 void sim_timer_cancel(struct rt_world *world, struct rt_timer *timer);
 void sim_timer_event(struct sim *sim, struct rt_timer *timer);

@@ -139,6 +139,7 @@ static void activate(struct sim *sim) {
     sim_note(sim, SIM_NOTE_RUN, actor, marks, turn.budget, turn.worker);
     sim->running = actor;
     enum rt_activation result = rt_activate(actor, &turn);
+    sim->activations++;
     sim->running = NULL;
     RT_ASSERT(!sim->user_code);
     sim->now_ns += ACTIVATION_MIN_NS + sim_draw(sim, ACTIVATION_MAX_NS - ACTIVATION_MIN_NS + 1);
@@ -211,6 +212,17 @@ static void dispatch(struct sim *sim, struct sim_event *event) {
     }
 }
 
+static void jump(struct sim *sim, uint64_t to_ns) {
+    sim->busy = false;
+    sim->parked_ns += to_ns - sim->now_ns;
+    sim->now_ns = to_ns;
+}
+
+void sim_count(struct rt_world *world, struct rt_counts *counts) {
+    const struct sim *sim = sim_of(world);
+    *counts = (struct rt_counts){.activations = sim->activations, .parked_ns = sim->parked_ns};
+}
+
 bool sim_step_before(struct sim *sim, uint64_t deadline_ns) {
     RT_ASSERT(sim->running == NULL); /* an activation never runs the world */
     bool runnable = sim->ready.count + sim->ready_jobs.count > 0;
@@ -232,8 +244,7 @@ bool sim_step_before(struct sim *sim, uint64_t deadline_ns) {
         return false;
     }
     sim->events++;
-    sim->busy = false;
-    sim->now_ns = next->when_ns;
+    jump(sim, next->when_ns);
     dispatch(sim, next->event);
     return true;
 }
@@ -244,8 +255,7 @@ bool rt_sim_step(struct rt_world *world) {
 
 void sim_time_pass(struct sim *sim, uint64_t deadline_ns) {
     if (sim->now_ns < deadline_ns && deadline_ns != RT_FOREVER) {
-        sim->now_ns = deadline_ns;
-        sim->busy = false;
+        jump(sim, deadline_ns);
     }
 }
 

@@ -46,6 +46,7 @@ static const struct rt_world_ops threads_ops = {
     .signal_set = system_signal_set,
     .user_code = worker_user_code,
     .fence_everywhere = system_fence_everywhere,
+    .count = worker_count,
     .destroy = destroy,
 };
 

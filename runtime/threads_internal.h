@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "runtime/threads.h"
+#include "runtime/count.h"
 #include "runtime/world.h"
 
 enum {
@@ -84,8 +85,10 @@ struct worker {
     bool away;                  /* counted in `idle` as away: a long slice, or user code */
     bool slept;                 /* since its last activation */
     uint64_t awake_since_ns;
-    uint64_t now_ns; /* of the last look at the clock */
-    uint32_t unseen; /* activations since then */
+    uint64_t now_ns;                        /* of the last look at the clock */
+    uint32_t unseen;                        /* activations since then */
+    uint64_t parked_since_ns;               /* 0: it is not, or that time was counted */
+    struct rt_count activations, parked_ns; /* anybody reads */
     /* Who wakes it. */
     alignas(CACHE_LINE_BYTES) _Atomic uint32_t sleep; /* enum sleep_state; the futex */
 };
@@ -93,6 +96,8 @@ struct worker {
 void *worker_main(void *argument);
 void worker_submit(struct rt_world *world, struct rt_actor *actor);
 void worker_user_code(struct rt_world *world, bool inside);
+/* By any thread. */
+void worker_count(struct rt_world *world, struct rt_counts *counts);
 /* While this worker runs something, another actor or job waits that it can see. */
 bool worker_leaves_work(struct worker *worker);
 /* Something to run is in sight, or a timer to look at. */

@@ -147,6 +147,23 @@ static void note_time(struct worker *worker, uint64_t read_ns, bool job) {
     worker->unseen = 0;
 }
 
+/* The first look at the clock after a sleep ends it. */
+static void count_parked(struct worker *worker, uint64_t now_ns) {
+    if (worker->parked_since_ns != 0 && now_ns > worker->parked_since_ns) {
+        rt_count_add(&worker->parked_ns, now_ns - worker->parked_since_ns);
+    }
+    worker->parked_since_ns = 0;
+}
+
+void worker_count(struct rt_world *world, struct rt_counts *counts) {
+    struct threads *threads = threads_of(world);
+    *counts = (struct rt_counts){.activations = 0};
+    for (unsigned i = 0; i < world->workers; i++) {
+        counts->activations += rt_count_read(&threads->workers[i].activations);
+        counts->parked_ns += rt_count_read(&threads->workers[i].parked_ns);
+    }
+}
+
 static void run(struct worker *worker, struct rt_actor *actor) {
     struct threads *threads = worker->threads;
     bool job = actor->kind->class == RT_CLASS_JOB; /* the actor may be gone after its run */
@@ -159,10 +176,12 @@ static void run(struct worker *worker, struct rt_actor *actor) {
         park_step_away(worker, true);
     }
     enum rt_activation result = rt_activate(actor, &turn);
+    rt_count_add(&worker->activations, 1);
     note_time(worker, turn.now_ns, job);
     if (worker->slept) {
         worker->slept = false;
         worker->awake_since_ns = worker->now_ns;
+        count_parked(worker, worker->now_ns);
     }
     switch (result) {
     case RT_ACTIVATION_DONE:
@@ -217,6 +236,7 @@ static void look_around(struct worker *worker) {
 static void rest(struct worker *worker) {
     struct threads *threads = worker->threads;
     uint64_t now_ns = system_now_ns(&threads->world);
+    count_parked(worker, now_ns);
     if (timers_pending(&threads->timers, now_ns)) {
         if (!timers_run(threads, now_ns)) {
             sched_yield();
@@ -228,6 +248,7 @@ static void rest(struct worker *worker) {
         reclaim_online(threads);
     } else {
         park(worker);
+        worker->parked_since_ns = worker->slept ? now_ns : 0;
     }
 }
 

@@ -97,6 +97,13 @@ struct rt_retired {
     struct rt_world *world;
 };
 
+/* ---- what the executor counts ---------------------------------------------------------------- */
+
+struct rt_counts {
+    uint64_t activations;
+    uint64_t parked_ns; /* of all workers together: asleep, because nothing was to be done */
+};
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 struct rt_world_ops {
@@ -145,6 +152,7 @@ struct rt_world_ops {
 
     void (*user_code)(struct rt_world *world, bool inside);
     void (*fence_everywhere)(struct rt_world *world); /* only with cheap_fences */
+    void (*count)(struct rt_world *world, struct rt_counts *counts);
     void (*destroy)(struct rt_world *world);
 };
 
@@ -358,6 +366,12 @@ static inline void rt_fence_everywhere(struct rt_world *world) {
     if (world->cheap_fences) {
         world->ops->fence_everywhere(world);
     }
+}
+/* Any thread, never waits. */
+static inline struct rt_counts rt_counts_now(struct rt_world *world) {
+    struct rt_counts counts;
+    world->ops->count(world, &counts);
+    return counts;
 }
 /* Stops the executor. Asserts that every actor has gone; frees the world. Not from a worker. */
 static inline void rt_world_destroy(struct rt_world *world) {

@@ -4,6 +4,7 @@
 
 #include "actors/aggregator/seal.h"
 #include "actors/broker.h"
+#include "actors/counters/counters.h"
 #include "actors/leader/writing.h"
 #include "actors/producer/producer.h"
 #include "protocol/codec.h"
@@ -19,10 +20,6 @@ static struct producer *producer_of(const struct aggregator *self) {
 
 static bool hurried(const struct aggregator *self) {
     return atomic_load_explicit(&producer_of(self)->hurry, memory_order_seq_cst) != 0;
-}
-
-static uint64_t linger_ns(const struct aggregator *self) {
-    return (uint64_t)producer_of(self)->config->linger_us * 1000;
 }
 
 /* -- the list of lingering partitions, soonest first -- */
@@ -65,6 +62,7 @@ static void pass_on(struct aggregator *self, struct mail *mail) {
 }
 
 static void pass_batch_on(struct aggregator *self, struct batch *batch) {
+    rt_count_add(&self->counted->passed, 1);
     atomic_fetch_add_explicit(&batch->partition->unsent, 1, memory_order_seq_cst);
     pass_on(self, &batch->mail);
 }
@@ -76,12 +74,26 @@ static void note_held(struct partition *partition) {
                           memory_order_release);
 }
 
+/* Each batch once: what is sealed stays so. */
+static void count_closed(struct aggregator *self, const struct batch *batch, uint64_t now_ns) {
+    struct aggregator_counted *counted = self->counted;
+    enum batch_closed by = batch->closed_by;
+    if (by == BATCH_CLOSED_BY_HOLDER && now_ns < batch->opened_ns + self->linger_ns) {
+        by = BATCH_CLOSED_HURRY;
+    }
+    rt_count_add(&counted->closed[by], 1);
+    rt_count_add(&counted->records, batch->records);
+    rt_sizes_add(&counted->batch_records, batch->records);
+    rt_times_add(&counted->sealed, batch->opened_ns, now_ns);
+}
+
 /* Has closed batches sealed, and passes on those at the head that are. */
-static void advance(struct aggregator *self, struct partition *partition) {
+static void advance(struct aggregator *self, struct partition *partition, uint64_t now_ns) {
     struct producer *producer = producer_of(self);
     for (struct batch *batch = partition->held.first; batch != NULL && batch_is_closed(batch);
          batch = batch->next) {
         if (!batch->packing && !batch->sealed) {
+            count_closed(self, batch, now_ns);
             seal(producer, batch);
         }
     }
@@ -189,12 +201,13 @@ void aggregator_room_give(struct aggregator *aggregator, uint32_t bytes) {
     }
 }
 
-static void close_open(struct aggregator *self, struct partition *partition, struct batch *batch) {
+static void close_open(struct aggregator *self, struct partition *partition, struct batch *batch,
+                       uint64_t now_ns) {
     if (batch_close(batch)) {
         uint32_t bytes = batch->raw_bytes;
         batch->room = bytes < AGGREGATOR_BATCH_BYTES ? AGGREGATOR_BATCH_BYTES : bytes;
         atomic_fetch_add_explicit(&self->room_used, batch->room, memory_order_relaxed);
-        advance(self, partition);
+        advance(self, partition, now_ns);
     }
 }
 
@@ -202,7 +215,7 @@ static void close_open(struct aggregator *self, struct partition *partition, str
  * partition may have in flight are, they are spread over a round trip: else they would all leave at
  * its beginning, and what came then would wait for its end. */
 static uint64_t extension_ns(const struct aggregator *self, const struct partition *partition) {
-    uint64_t wait_ns = linger_ns(self);
+    uint64_t wait_ns = self->linger_ns;
     wait_ns = wait_ns > BEHIND_WAIT_LEAST_NS ? wait_ns : BEHIND_WAIT_LEAST_NS;
     int64_t most = producer_of(self)->config->max_in_flight;
     if (2 * (int64_t)atomic_load_explicit(&partition->flying, memory_order_relaxed) > most) {
@@ -215,13 +228,13 @@ static uint64_t extension_ns(const struct aggregator *self, const struct partiti
 
 /* Closes the partition's open batch when its time has come, else sees to it that it will. */
 static void linger(struct aggregator *self, struct partition *partition, uint64_t now_ns) {
-    advance(self, partition);
+    advance(self, partition, now_ns);
     struct batch *batch = open_batch(partition);
     if (batch == NULL || partition->fence_waits) {
         linger_remove(self, partition);
         return;
     }
-    uint64_t due_ns = batch->opened_ns + linger_ns(self);
+    uint64_t due_ns = batch->opened_ns + self->linger_ns;
     if (partition->extended) {
         due_ns += extension_ns(self, partition);
     }
@@ -236,7 +249,7 @@ static void linger(struct aggregator *self, struct partition *partition, uint64_
     }
     linger_remove(self, partition);
     if (!waits_unsent(partition)) { /* else `answered` comes */
-        close_open(self, partition, batch);
+        close_open(self, partition, batch, now_ns);
     }
 }
 
@@ -299,8 +312,10 @@ static void handle(struct aggregator *self, struct mail *mail, uint64_t now_ns) 
 static bool take_mail(struct aggregator *self, struct rt_turn *turn) {
     struct mail *some[MAIL_AT_ONCE];
     enum rt_take take = RT_TAKEN;
+    uint32_t total = 0;
     for (uint32_t n = 0; take == RT_TAKEN && n < turn->budget; n += MAIL_AT_ONCE) {
         uint32_t count = mail_take(&self->mail, some, &take);
+        total += count;
         for (uint32_t i = 0; i < count; i++) {
             struct partition *partition = mail_partition(some[i]);
             rt_fetch(&partition->writing);
@@ -309,6 +324,9 @@ static bool take_mail(struct aggregator *self, struct rt_turn *turn) {
         for (uint32_t i = 0; i < count; i++) {
             handle(self, some[i], rt_turn_now(turn));
         }
+    }
+    if (total > 1) {
+        rt_sizes_add(&self->counted->mail, total);
     }
     return take != RT_EMPTY;
 }
@@ -380,6 +398,8 @@ static const struct rt_actor_kind aggregator_kind = {
 
 void aggregator_start(struct aggregator *aggregator, struct broker *broker) {
     aggregator->broker = broker;
+    aggregator->counted = &broker->counted->aggregator;
+    aggregator->linger_ns = (uint64_t)broker->producer->config->linger_us * 1000;
     rt_lane_unbounded_init(&aggregator->mail);
     rt_lane_unbounded_init(&aggregator->sealed);
     aggregator_adapt(aggregator, 0);

@@ -21,6 +21,7 @@
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
+struct aggregator_counted;
 struct broker;
 struct partition;
 
@@ -48,6 +49,8 @@ struct aggregator {
     struct rt_lane_unbounded sealed;
     struct rt_timer timer;
     struct partition *linger_first, *linger_last;
+    struct aggregator_counted *counted;
+    uint64_t linger_ns; /* constant */
 
     /* -- this actor adds, the flusher takes off -- */
     _Atomic uint32_t room_used;   /* bytes */

@@ -109,6 +109,7 @@ struct batch *batch_create_piece(const struct batch *whole, uint32_t first_recor
     }
     piece->index = whole->index;
     piece->part = whole->part + first_record;
+    piece->closed_by = BATCH_CLOSED_CUT;
     piece->attempts = whole->attempts;
     piece->failures = whole->failures;
     piece->first_sent_ns = whole->first_sent_ns;
@@ -428,6 +429,11 @@ static void count_outcome(struct producer_counters *counters, sluice_outcome out
 
 void batch_decide(struct batch *batch, sluice_outcome outcome, sluice_code error,
                   int64_t base_offset) {
+    batch_decide_at(batch, outcome, error, base_offset, rt_now(producer_of(batch)->world));
+}
+
+void batch_decide_at(struct batch *batch, sluice_outcome outcome, sluice_code error,
+                     int64_t base_offset, uint64_t now_ns) {
     RT_ASSERT(!batch->decided && batch->records > 0);
     struct producer *producer = producer_of(batch);
     struct partition *partition = batch->partition;
@@ -435,9 +441,12 @@ void batch_decide(struct batch *batch, sluice_outcome outcome, sluice_code error
     batch->outcome = outcome;
     batch->error = error;
     batch->base_offset = base_offset;
-    batch->decided_ns = rt_now(producer->world);
+    batch->decided_ns = now_ns;
     uint32_t epoch = batch->flush_epoch;
     count_outcome(&producer->counters, outcome, batch->records);
+    if (error != SLUICE_OK) {
+        error_count(producer->errors.records, error, batch->records);
+    }
     report_post(producer, batch);
     batch_unpin(batch);
     /* release: pairs with the leader actor's look at how many are undecided */

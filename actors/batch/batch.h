@@ -78,6 +78,16 @@ enum {
     BATCH_PREFIX_ROOM = 32 /* before a body that is adopted in place */
 };
 
+/* Who closed a batch, and why. */
+enum batch_closed {
+    BATCH_CLOSED_BY_HOLDER, /* its linger was over, or somebody waits for what is in it */
+    BATCH_CLOSED_FULL,      /* the next record does not fit, or hardly any would */
+    BATCH_CLOSED_NO_MEMORY, /* for more of it */
+    BATCH_CLOSED_CUT,       /* it is a piece of a batch that was */
+    BATCH_CLOSED_HURRY,     /* by the holder, before its linger was over: only counted as such */
+    BATCH_CLOSED_END
+};
+
 /* What the next attempt must know of the last one. */
 enum batch_standing {
     BATCH_UNTRIED, /* no byte of it ever left */
@@ -115,6 +125,7 @@ struct batch {
     uint64_t opened_ns; /* when its first record was produced: linger, delivery */
     bool urgent;        /* somebody waits for it: it was closed at once */
     bool has_sync;      /* some slot has SYNC */
+    uint8_t closed_by;  /* enum batch_closed */
 
     /* -- who holds it, after it was closed -- */
     bool sealed;
@@ -324,6 +335,9 @@ static inline struct mail *mail_of(struct rt_node *node) {
 /* Gives the batch its outcome, once: counts it, queues its reports, ends its way. */
 void batch_decide(struct batch *batch, sluice_outcome outcome, sluice_code error,
                   int64_t base_offset);
+/* The same for who has looked at the clock. */
+void batch_decide_at(struct batch *batch, sluice_outcome outcome, sluice_code error,
+                     int64_t base_offset, uint64_t now_ns);
 void batch_pin(struct batch *batch);
 /* The last one frees the record bytes and gives their charge back. */
 void batch_unpin(struct batch *batch);

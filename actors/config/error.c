@@ -92,6 +92,28 @@ bool sluice_code_listed(sluice_code code) {
     }
 }
 
+uint32_t sluice_code_row(sluice_code code) {
+    switch ((int32_t)code) {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
+    case number:                                                                                   \
+        return ERROR_ROW_##name;
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    default:
+        return ERROR_ROW_UNLISTED;
+    }
+}
+
+const char *sluice_code_row_name(uint32_t row) {
+    static const char *const names[ERROR_ROWS] = {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
+    [ERROR_ROW_##name] = "SLUICE_" #name,
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+        [ERROR_ROW_UNLISTED] = "SLUICE_BROKER_UNRECOGNISED"};
+    return names[row];
+}
+
 bool sluice_code_retriable(sluice_code code) {
     return sluice_code_class(code) == SLUICE_CLASS_RETRIABLE;
 }

@@ -34,6 +34,17 @@ bool sluice_code_refreshes_metadata(sluice_code code);
 /* False for numbers that are not in the table. */
 bool sluice_code_listed(sluice_code code);
 
+/* Where a code stands in the table; all that are not in it have one row together, the last. */
+enum {
+#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text) ERROR_ROW_##name,
+#include <sluice/errors.def>
+#undef SLUICE_ERROR
+    ERROR_ROW_UNLISTED,
+    ERROR_ROWS
+};
+uint32_t sluice_code_row(sluice_code code);
+const char *sluice_code_row_name(uint32_t row);
+
 /* Fills `error`, which may be NULL, and returns `code`. One line; cut when it is too long. */
 sluice_code sluice_error_set(sluice_error *error, sluice_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -148,6 +148,7 @@ static void note_answered(struct flusher *self, const struct request *request, u
     uint64_t took_ns = now_ns - request->link.first_write_ns;
     self->answered_ns =
         self->answered_ns == 0 ? took_ns : self->answered_ns - self->answered_ns / 8 + took_ns / 8;
+    rt_count_set(&self->counted->answer_ns, self->answered_ns);
     aggregator_adapt(&self->broker->aggregator, self->answered_ns);
 }
 

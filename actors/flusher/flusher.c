@@ -17,8 +17,10 @@ static struct producer *producer_of(const struct flusher *self) {
 static bool take_mail(struct flusher *self, struct rt_turn *turn) {
     struct mail *some[MAIL_AT_ONCE];
     enum rt_take take = RT_TAKEN;
+    uint32_t total = 0;
     for (uint32_t n = 0; take == RT_TAKEN && n < turn->budget; n += MAIL_AT_ONCE) {
         uint32_t count = mail_take(&self->mail, some, &take);
+        total += count;
         for (uint32_t i = 0; i < count; i++) {
             ticket_fetch(mail_partition(some[i]));
         }
@@ -30,6 +32,9 @@ static bool take_mail(struct flusher *self, struct rt_turn *turn) {
                 ticket_fence(self, mail_partition(some[i]));
             }
         }
+    }
+    if (total > 1) {
+        rt_sizes_add(&self->counted->mail, total);
     }
     return take != RT_EMPTY;
 }
@@ -264,10 +269,11 @@ bool flusher_prepare(struct flusher *flusher, struct broker *broker) {
 
 void flusher_start(struct flusher *flusher) {
     struct broker *broker = flusher->broker;
+    flusher->counted = &broker->counted->flusher;
     rt_lane_unbounded_init(&flusher->mail);
     rt_timer_init(&flusher->due, &flusher->actor, RT_MARK(FLUSHER_MARK_DUE));
     link_init(&flusher->link, broker->producer, &flusher->actor, RT_MARK(FLUSHER_MARK_SOCKET),
-              RT_MARK(FLUSHER_MARK_TIMER), RT_MARK(FLUSHER_MARK_LOOKUP));
+              RT_MARK(FLUSHER_MARK_TIMER), RT_MARK(FLUSHER_MARK_LOOKUP), &flusher->counted->link);
     link_target(&flusher->link, broker->node, broker->host, broker->port);
     producer_actor_start(broker->producer, &flusher->actor, &flusher_kind);
 }

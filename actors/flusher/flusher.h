@@ -24,6 +24,7 @@
 #include "runtime/world.h"
 
 struct broker;
+struct flusher_counted;
 struct partition;
 struct request;
 
@@ -58,7 +59,8 @@ struct flusher {
     uint64_t now_ns;          /* of this activation */
     uint32_t seen_attempt;    /* of the link, to notice each failure */
     uint32_t seen_generation; /* of the link, to notice each new connection */
-    bool reconnect;           /* the broker no longer speaks what was negotiated */
+    struct flusher_counted *counted;
+    bool reconnect; /* the broker no longer speaks what was negotiated */
 };
 
 /* False when memory is short. */

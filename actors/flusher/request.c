@@ -54,6 +54,7 @@ void request_finish(struct flusher *self, struct request *request) {
     }
     self->in_flight--;
     self->in_flight_bytes -= request->wire_bytes;
+    rt_count_add(&self->counted->requests_done, 1);
     for (uint32_t i = 0; i < request->count; i++) {
         RT_ASSERT(!request->entries[i].open);
         RT_UNLESS_MUTANT(bytes_not_pinned, batch_unpin(request->entries[i].batch));
@@ -145,6 +146,7 @@ static bool add(struct flusher *self, struct request *request, struct partition 
     RT_UNLESS_MUTANT(bytes_not_pinned, batch_pin(batch));
     if (batch->first_sent_ns == 0) {
         batch->first_sent_ns = now_ns;
+        rt_times_add(&self->counted->sent, batch->opened_ns, now_ns);
     }
     request->topics[group].partition_count++;
     request->scratch_bound += KAFKA_PRODUCE_PARTITION_BOUND;
@@ -233,10 +235,10 @@ static void encode(struct flusher *self, struct request *request, uint64_t now_n
     request->link.deadline_ns = now_ns + (uint64_t)config->request_timeout_ms * 1000000;
 }
 
-static void count_request(struct producer_counters *counters, const struct request *request) {
-    atomic_fetch_add_explicit(&counters->requests_sent, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->batches_sent, request->count, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->wire_bytes_sent, request->link.size, memory_order_relaxed);
+static void count_request(struct flusher_counted *counted, const struct request *request) {
+    rt_sizes_add(&counted->request_batches, request->count);
+    rt_count_add(&counted->batches, request->count);
+    rt_count_add(&counted->wire_bytes, request->link.size);
 }
 
 bool request_send(struct flusher *self, uint64_t now_ns) {
@@ -278,7 +280,7 @@ bool request_send(struct flusher *self, uint64_t now_ns) {
     self->in_flight++;
     self->in_flight_bytes += request->wire_bytes;
     self->sent_ns = now_ns;
-    count_request(&producer_of(self)->counters, request);
+    count_request(self->counted, request);
     link_send(&self->link, &request->link);
     return true;
 }

@@ -199,6 +199,7 @@ static void note_wait(const struct flusher *self, struct batch *batch) {
 static void go_back(struct flusher *self, struct partition *partition) {
     RT_ASSERT(!partition->ready && partition->in_flight == 0);
     for (struct batch *batch = partition->next_unsent; batch != NULL; batch = batch->next) {
+        rt_count_add(&self->counted->returned, 1);
         note_wait(self, batch);
         RT_UNLESS_MUTANT(room_goes_back_unseen, self->room_given += batch->room);
         batch->room = 0;
@@ -295,9 +296,11 @@ static void landed(struct batch *batch) {
     count_flying(batch->partition, batch->partition->in_flight - 1);
 }
 
-static void persisted(struct batch *batch, int64_t base_offset) {
+/* Counted before whoever waits for it can know. */
+static void persisted(struct flusher *self, struct batch *batch, int64_t base_offset) {
     batch->in_flight = false;
-    batch_decide(batch, SLUICE_PERSISTED, SLUICE_OK, base_offset);
+    rt_times_add(&self->counted->acknowledged, batch->opened_ns, self->now_ns);
+    batch_decide_at(batch, SLUICE_PERSISTED, SLUICE_OK, base_offset, self->now_ns);
 }
 
 static void lent_remove(struct partition *partition, struct batch *batch) {
@@ -361,7 +364,8 @@ void ticket_expire(struct flusher *self, struct partition *partition) {
  * that was begun anew, because its topic was made again: that takes any batch as the first, a late
  * copy of one behind these, too. It shows by the topic's id, and soon by an offset that leaves no
  * room for these; where brokers tell no ids it may not show at all. */
-static void settle_earlier(struct partition *partition, struct batch *earlier, bool is_anew) {
+static void settle_earlier(struct flusher *self, struct partition *partition, struct batch *earlier,
+                           bool is_anew) {
     RT_ASSERT(earlier->stamped && !earlier->in_flight);
     lent_remove(partition, earlier);
     if (earlier->standing == BATCH_REFUSED) {
@@ -369,7 +373,7 @@ static void settle_earlier(struct partition *partition, struct batch *earlier, b
     } else if (is_anew) {
         batch_decide(earlier, SLUICE_UNKNOWN, SLUICE_SEQUENCE_LOST, -1);
     } else {
-        persisted(earlier, -1);
+        persisted(self, earlier, -1);
     }
 }
 
@@ -399,13 +403,13 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
                    (kafka_uuid_is_zero(partition->topic_id) && !RT_MUTANT(proof_without_id));
     while (is_idempotent(self) && partition->lent.first != batch &&
            !RT_MUTANT(success_proves_itself)) {
-        settle_earlier(partition, partition->lent.first, is_anew);
+        settle_earlier(self, partition, partition->lent.first, is_anew);
     }
     if (base_offset >= 0) {
         partition->end_offset = (uint32_t)base_offset + batch->records;
     }
     lent_remove(partition, batch);
-    persisted(batch, base_offset);
+    persisted(self, batch, base_offset);
     note_lent(self, partition);
     stop_for_epoch(self, partition);
     if (lend_is_worn(partition)) {
@@ -492,6 +496,7 @@ static void failed(struct flusher *self, struct batch *batch, enum sluice_attemp
 void ticket_failed(struct flusher *self, struct batch *batch, sluice_code error) {
     struct partition *partition = batch->partition;
     enum sluice_attempt attempt = sluice_code_attempt(error);
+    error_count(producer_of(self)->errors.attempts, error, 1);
     if ((RT_MUTANT(lost_answer_is_refusal) && error == SLUICE_CONNECTION_LOST) ||
         (RT_MUTANT(time_out_is_refusal) && error == SLUICE_BROKER_REQUEST_TIMED_OUT)) {
         attempt = SLUICE_ATTEMPT_NOT;

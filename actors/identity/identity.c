@@ -346,7 +346,8 @@ bool identity_start(struct identity *identity, struct producer *producer) {
     rt_lane_unbounded_init(&identity->waiting);
     rt_timer_init(&state->timer, &identity->actor, RT_MARK(IDENTITY_MARK_RETRY_TIMER));
     link_init(&state->link, producer, &identity->actor, RT_MARK(IDENTITY_MARK_SOCKET),
-              RT_MARK(IDENTITY_MARK_TIMER), RT_MARK(IDENTITY_MARK_LOOKUP));
+              RT_MARK(IDENTITY_MARK_TIMER), RT_MARK(IDENTITY_MARK_LOOKUP),
+              &producer->counted_links[COUNTED_LINK_IDENTITY]);
     producer_actor_start(producer, &identity->actor, &identity_kind);
     return true;
 }

@@ -93,6 +93,8 @@ bool cut_batch(struct cut_round *round, struct batch *batch, bool goes_again,
         partition->bump_due = true; /* fewer records than numbers: a gap */
     }
     partition->arrived += pieces.count - 1;
+    atomic_fetch_add_explicit(&partition->topic->producer->counters.batches_cut, 1,
+                              memory_order_relaxed); /* a statistic */
     batch_list_append(kept, &pieces.again);
     decide_refused(&pieces.refused, error);
     return true;

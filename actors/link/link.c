@@ -37,11 +37,13 @@ struct link_request *link_requests_pop(struct link_requests *list) {
 }
 
 void link_init(struct link *link, struct producer *producer, struct rt_actor *actor,
-               uint32_t mark_socket, uint32_t mark_timer, uint32_t mark_lookup) {
+               uint32_t mark_socket, uint32_t mark_timer, uint32_t mark_lookup,
+               struct link_counted *counted) {
     RT_ASSERT(((mark_socket | mark_timer | mark_lookup) & ~RT_MARKS_ALL) == 0);
     RT_ASSERT(mark_socket != 0 && mark_timer != 0 && mark_lookup != 0);
     *link = (struct link){.producer = producer,
                           .actor = actor,
+                          .counted = counted,
                           .mark_socket = mark_socket,
                           .mark_timer = mark_timer,
                           .mark_lookup = mark_lookup,
@@ -120,6 +122,7 @@ void link_throttle(struct link *link, uint64_t now_ns, int64_t throttle_ms) {
         return;
     }
     link->throttled_until_ns = now_ns + link_ns(throttle_ms);
+    rt_count_add(&link->counted->throttled_ms, (uint64_t)throttle_ms);
     producer_event(link->producer, &(sluice_event){.kind = SLUICE_EVENT_THROTTLED,
                                                    .broker = link->node,
                                                    .host = link->host,

@@ -23,6 +23,7 @@
 #include "protocol/api.h"
 #include "runtime/world.h"
 
+struct link_counted;
 struct producer;
 
 enum {
@@ -80,6 +81,7 @@ struct link_gift {
 struct link {
     struct producer *producer;
     struct rt_actor *actor;
+    struct link_counted *counted;
     uint32_t mark_socket, mark_timer, mark_lookup; /* bits */
     enum link_state state;
     bool wanted;
@@ -129,9 +131,10 @@ struct link {
     char last_text[LINK_TEXT_BYTES_MAX];
 };
 
-/* The marks are bits: RT_MARK(n). */
+/* The marks are bits: RT_MARK(n). What the link counts goes to `counted`, which outlives it. */
 void link_init(struct link *link, struct producer *producer, struct rt_actor *actor,
-               uint32_t mark_socket, uint32_t mark_timer, uint32_t mark_lookup);
+               uint32_t mark_socket, uint32_t mark_timer, uint32_t mark_lookup,
+               struct link_counted *counted);
 /* Closes at once, fails what is outstanding (SLUICE_CLOSED; take it with link_next), releases
  * buffers. The link may be targeted and opened again. */
 void link_close(struct link *link);

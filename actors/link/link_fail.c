@@ -83,8 +83,14 @@ void link_note(struct link *link, sluice_code code, const char *format, ...) {
     va_end(arguments);
 }
 
+void link_count_failure(struct link *link, sluice_code code) {
+    rt_count_add(&link->counted->failures, 1);
+    error_count(link->producer->errors.connections, code, 1);
+}
+
 void link_fail(struct link *link, struct rt_turn *turn, sluice_code code, const char *format, ...) {
     va_list arguments;
+    link_count_failure(link, code);
     va_start(arguments, format);
     note(link, code, format, arguments);
     va_end(arguments);

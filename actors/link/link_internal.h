@@ -6,6 +6,7 @@
 
 #include <sluice/sluice.h>
 
+#include "actors/counters/counters.h"
 #include "actors/link/link.h"
 
 enum {
@@ -34,6 +35,8 @@ __attribute__((format(printf, 4, 5))) void link_fail(struct link *link, struct r
 /* Keeps what went wrong for the owner to see; link_fail does so too. */
 __attribute__((format(printf, 3, 4))) void link_note(struct link *link, sluice_code code,
                                                      const char *format, ...);
+/* As a failure of this link. */
+void link_count_failure(struct link *link, sluice_code code);
 /* To BACKOFF with the error that was noted: no address is left, or what was READY broke. */
 void link_give_up(struct link *link, struct rt_turn *turn);
 /* Fails what is queued or sent. */

@@ -195,6 +195,7 @@ void link_read(struct link *link, struct rt_turn *turn) {
             return;
         }
         link->heard = true;
+        rt_count_add(&link->counted->bytes_received, (uint64_t)size);
         link->input_used += (size_t)size;
         read += (size_t)size;
         if (!answers_take(link, turn)) {
@@ -285,6 +286,7 @@ void link_write(struct link *link, struct rt_turn *turn) {
             return;
         }
         RT_ASSERT(written > 0);
+        rt_count_add(&link->counted->bytes_sent, (uint64_t)written);
         queue_advance(link, turn, (size_t)written);
     }
 }

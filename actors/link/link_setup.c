@@ -104,6 +104,7 @@ bool link_connect_begin(struct link *link, struct rt_turn *turn) {
         }
         rt_socket_close(world, &link->socket);
         link_note(link, connect_code(-result), "%s (errno %d)", connect_text(-result), -result);
+        link_count_failure(link, connect_code(-result));
     }
     return false;
 }
@@ -208,6 +209,7 @@ void link_negotiated(struct link *link, struct rt_turn *turn, struct kafka_reade
         return;
     }
     link_negotiation_release(link);
+    rt_count_add(&link->counted->opened, 1);
     link_ready_enter(link, turn);
     link_throttle(link, rt_turn_now(turn), response.throttle_time_ms);
 }

@@ -206,7 +206,8 @@ bool metadata_start(struct metadata *metadata, struct producer *producer) {
     rt_lane_unbounded_init(&metadata->hints);
     rt_timer_init(&state->timer, &metadata->actor, RT_MARK(METADATA_MARK_REFRESH_TIMER));
     link_init(&state->link, producer, &metadata->actor, RT_MARK(METADATA_MARK_SOCKET),
-              RT_MARK(METADATA_MARK_TIMER), RT_MARK(METADATA_MARK_LOOKUP));
+              RT_MARK(METADATA_MARK_TIMER), RT_MARK(METADATA_MARK_LOOKUP),
+              &producer->counted_links[COUNTED_LINK_METADATA]);
     producer_actor_start(producer, &metadata->actor, &metadata_kind);
     return true;
 }

@@ -113,7 +113,8 @@ static bool pass_retried(struct partition_actor *self, struct rt_turn *turn) {
 static bool take_fresh(struct partition_actor *self, struct rt_turn *turn) {
     struct rt_node *node;
     enum rt_take take = RT_EMPTY;
-    for (uint32_t n = 0; n < turn->budget; n++) {
+    uint32_t n = 0;
+    for (; n < turn->budget; n++) {
         take = rt_lane_unbounded_take(&self->fresh, &node);
         if (take != RT_TAKEN) {
             break;
@@ -127,6 +128,9 @@ static bool take_fresh(struct partition_actor *self, struct rt_turn *turn) {
         }
         self->parked_last = run;
         self->unparked = self->unparked != NULL ? self->unparked : run;
+    }
+    if (n > 1) {
+        rt_sizes_add(&self->topic->producer->counted_workers[turn->worker].runs, n);
     }
     return take != RT_EMPTY;
 }

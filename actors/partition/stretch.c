@@ -29,8 +29,9 @@ static void count_charge(struct stretch *stretch) {
     stretch->counted = batch->charge;
 }
 
-void stretch_close(struct writer *writer, struct stretch *stretch) {
+void stretch_close(struct writer *writer, struct stretch *stretch, enum batch_closed why) {
     if (stretch->batch != NULL) {
+        stretch->batch->closed_by = (uint8_t)why;
         partition_size_hint_set(stretch->partition, stretch->batch->raw_bytes);
         batch_pause(stretch->batch);
         count_charge(stretch);
@@ -43,7 +44,7 @@ void stretch_close(struct writer *writer, struct stretch *stretch) {
 static void stretch_end(struct writer *writer, struct stretch *stretch) {
     struct batch *batch = stretch->batch;
     if (batch != NULL && (batch->urgent || stretch->partition->index < 0)) {
-        stretch_close(writer, stretch);
+        stretch_close(writer, stretch, BATCH_CLOSED_HURRY);
     } else if (batch != NULL) {
         batch_pause(batch);
         count_charge(stretch);
@@ -96,11 +97,11 @@ bool stretch_write(struct writer *writer, struct stretch *stretch,
         switch (batch_append(stretch->batch, record)) {
         case BATCH_APPENDED:
             if (batch_is_full(stretch->batch)) {
-                stretch_close(writer, stretch);
+                stretch_close(writer, stretch, BATCH_CLOSED_FULL);
             }
             return true;
         case BATCH_FULL:
-            stretch_close(writer, stretch);
+            stretch_close(writer, stretch, BATCH_CLOSED_FULL);
             break;
         case BATCH_NO_MEMORY:
             if (stretch->batch->records == 0) {
@@ -109,7 +110,7 @@ bool stretch_write(struct writer *writer, struct stretch *stretch,
                 stretch->batch = NULL;
                 stretch->is_new = false;
             } else {
-                stretch_close(writer, stretch);
+                stretch_close(writer, stretch, BATCH_CLOSED_NO_MEMORY);
             }
             return false;
         }

@@ -60,6 +60,6 @@ void writer_end(struct writer *writer);
 bool stretch_write(struct writer *writer, struct stretch *stretch,
                    const struct batch_record *record);
 /* Closes the batch: no more records fit, or nobody should wait for more. */
-void stretch_close(struct writer *writer, struct stretch *stretch);
+void stretch_close(struct writer *writer, struct stretch *stretch, enum batch_closed why);
 
 #endif

@@ -71,7 +71,7 @@ static bool write_entry(struct writer *writer, const struct input_entry *entry) 
         return write_slowly(writer, partition, entry);
     }
     if (batch_is_full(stretch->batch)) {
-        stretch_close(writer, stretch);
+        stretch_close(writer, stretch, BATCH_CLOSED_FULL);
     }
     return true;
 }
@@ -92,7 +92,7 @@ static uint32_t write_plain(struct writer *writer, const uint8_t *data, uint32_t
     if (stretch->batch != NULL) {
         from = batch_append_entries(stretch->batch, data, from, to, &sticky->bytes_left);
         if (batch_is_full(stretch->batch)) {
-            stretch_close(writer, stretch);
+            stretch_close(writer, stretch, BATCH_CLOSED_FULL);
         }
     }
     return from;

@@ -52,6 +52,7 @@ static void wait_gone(struct producer *producer, int64_t most) {
 static void producer_release(struct producer *producer) {
     struct rt_world *world = producer->world;
     bool owns_world = producer->owns_world;
+    counters_free(producer);
     sluice_config_free(producer->config);
     rt_release(world, producer, sizeof *producer);
     if (owns_world) {
@@ -64,6 +65,9 @@ enum { ALONE_BYTES = KAFKA_BATCH_HEADER_SIZE + KAFKA_VARINT_SIZE_MAX };
 
 /* Everything that needs memory, before any actor runs. */
 static bool prepare(struct producer *producer) {
+    if (!counters_open(producer)) {
+        return false;
+    }
     producer->pool = rt_pool_create(producer->world, POOL_KEEP_BYTES);
     if (producer->pool == NULL) {
         return false;
@@ -74,6 +78,7 @@ static bool prepare(struct producer *producer) {
     uint64_t alone = (uint64_t)config->max_request_size;
     alone = alone > ALONE_BYTES ? alone - ALONE_BYTES : 0;
     producer->body_bytes_max = alone < most ? alone : most;
+    producer->opened_ns = rt_now(producer->world);
     return true;
 }
 

@@ -15,6 +15,7 @@
 
 #include "actors/aggregator/seal.h"
 #include "actors/config/config.h"
+#include "actors/counters/counters.h"
 #include "actors/identity/identity.h"
 #include "actors/input/input.h"
 #include "actors/metadata/metadata.h"
@@ -28,9 +29,10 @@
 
 enum { FLUSH_EPOCHS = 64 };
 
+/* Of those that more than one actor raises; the others are in actors/counters. */
 struct producer_counters {
     _Atomic uint64_t records_persisted, records_not_persisted, records_unknown;
-    _Atomic uint64_t batches_sent, batches_retried, requests_sent, wire_bytes_sent;
+    _Atomic uint64_t batches_retried, batches_cut;
     _Atomic uint64_t connections_open, rebootstraps;
 };
 
@@ -81,6 +83,11 @@ struct producer {
     bool metadata_started, identity_started;
     struct producer_rate log_rates[PRODUCER_RATES], event_rates[PRODUCER_RATES];
     struct producer_counters counters;
+    struct error_counts errors;
+    struct link_counted counted_links[COUNTED_LINKS];
+    struct worker_counted *counted_workers; /* one each; constant */
+    _Atomic(struct broker_counted *) counted_brokers;
+    uint64_t opened_ns;
     sluice_code close_result;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an application reads: reports, the descriptor, the status. */
+/* What an application reads: reports and the descriptor. */
 #include "actors/producer/api.h"
 
 /* Everything was decided, and no report will follow those that are there. */
@@ -58,41 +58,6 @@ int sluice_descriptor(sluice_producer *handle) {
         rt_signal_set(producer->world, true);
     }
     return descriptor;
-}
-
-static uint64_t read_counter(_Atomic uint64_t *counter) {
-    return atomic_load_explicit(counter, memory_order_acquire);
-}
-
-void sluice_producer_status(sluice_producer *handle, sluice_status *status) {
-    struct producer *producer = producer_from(handle);
-    if (status == NULL) {
-        return;
-    }
-    if (producer == NULL) {
-        *status = (sluice_status){0};
-        return;
-    }
-    struct producer_counters *counters = &producer->counters;
-    *status = (sluice_status){
-        .records_persisted = read_counter(&counters->records_persisted),
-        .records_not_persisted = read_counter(&counters->records_not_persisted),
-        .records_unknown = read_counter(&counters->records_unknown),
-        .reports_waiting = read_counter(&producer->reports.waiting),
-        .bytes_used = (uint64_t)rt_budget_used(&producer->budget),
-        .bytes_limit = (uint64_t)producer->budget.limit,
-        .batches_sent = read_counter(&counters->batches_sent),
-        .batches_retried = read_counter(&counters->batches_retried),
-        .requests_sent = read_counter(&counters->requests_sent),
-        .wire_bytes_sent = read_counter(&counters->wire_bytes_sent),
-        .connections_open = read_counter(&counters->connections_open),
-        .rebootstraps = read_counter(&counters->rebootstraps),
-        .worker_wakeups = read_counter(&producer->world->wakeups),
-    };
-    struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);
-    for (; lane != NULL; lane = lane->next) {
-        status->records_accepted += read_counter(&lane->accepted);
-    }
 }
 
 const char *sluice_version(void) {

@@ -103,6 +103,11 @@ static uint32_t run_end(struct input_lane *lane, const struct input_run *run, ui
 
 /* -- handing on -- */
 
+static void run_send(struct topic_actor *self, struct topic *topic, struct run *run) {
+    rt_sizes_add(&self->counted_runs, run->bytes);
+    rt_lane_unbounded_push(&topic->actor.fresh, &run->node);
+}
+
 /* The run of this sweep that takes so much more of the topic; NULL when memory is short. */
 static struct run *run_of(struct topic_actor *self, struct topic *topic, uint32_t bytes,
                           uint64_t opened_ns) {
@@ -116,7 +121,7 @@ static struct run *run_of(struct topic_actor *self, struct topic *topic, uint32_
     }
     run_init(fresh, opened_ns);
     if (run != NULL) {
-        rt_lane_unbounded_push(&topic->actor.fresh, &run->node);
+        run_send(self, topic, run);
     } else {
         topic->touched_next = self->touched;
         self->touched = topic;
@@ -168,7 +173,7 @@ static void hand_over(struct topic_actor *self) {
     while (self->touched != NULL) {
         struct topic *topic = self->touched;
         self->touched = topic->touched_next;
-        rt_lane_unbounded_push(&topic->actor.fresh, &topic->gathered->node);
+        run_send(self, topic, topic->gathered);
         topic->gathered = NULL;
         rt_notify_pushed(&topic->actor.actor);
     }

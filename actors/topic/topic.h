@@ -18,6 +18,7 @@
 
 #include "actors/partition/partition_actor.h"
 #include "actors/topic/names.h"
+#include "runtime/count.h"
 #include "runtime/lane.h"
 #include "runtime/world.h"
 
@@ -74,6 +75,7 @@ struct topic_actor {
     uint64_t looks_at_ns; /* without being notified, by timer; 0: it does not */
     struct topic *touched;
     struct topic *written;
+    struct rt_sizes counted_runs;   /* bytes of each that was handed over */
     struct run *free_runs;          /* topic actor's own */
     struct rt_lane_unbounded spent; /* struct run.node, given back by partition actors */
     size_t runs_made;

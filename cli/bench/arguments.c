@@ -19,6 +19,7 @@ static const char help[] =
     "      --threads N           threads that produce (1)\n"
     "  -X, --option OPTION=VALUE any option of docs/options.md; may be given again\n"
     "      --json                the result as one JSON object on standard output\n"
+    "      --counters            then all of the producer's counters, as another JSON object\n"
     "      --help\n"
     "\n"
     "The latency of a record is the time from the call to produce until its report was read;\n"
@@ -32,6 +33,7 @@ enum {
     OPTION_LATENCY,
     OPTION_THREADS,
     OPTION_JSON,
+    OPTION_COUNTERS,
     OPTION_HELP
 };
 enum { TOPICS_MAX = 100000, SIZE_MAX_BYTES = 1000000000 };
@@ -46,6 +48,7 @@ static const struct option options[] = {
     {"threads", required_argument, NULL, OPTION_THREADS},
     {"option", required_argument, NULL, 'X'},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"counters", no_argument, NULL, OPTION_COUNTERS},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -80,6 +83,9 @@ static int option_take(struct bench *bench, char **arguments, int option) {
         return EXIT_DONE;
     case OPTION_JSON:
         bench->json = true;
+        return EXIT_DONE;
+    case OPTION_COUNTERS:
+        bench->counters = true;
         return EXIT_DONE;
     case OPTION_HELP:
         (void)fputs(help, stdout);

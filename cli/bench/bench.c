@@ -180,6 +180,9 @@ static int bench_do(struct bench *bench) {
     bool measured = bench_warm_up(bench) && bench_measure(bench, threads, &result);
     if (measured) {
         result_show(bench, &result);
+        if (bench->counters) {
+            counters_print(bench->producer, stdout);
+        }
     } else {
         (void)fprintf(stderr, "sluice bench: nothing was measured\n");
     }

@@ -11,7 +11,7 @@ enum { BENCH_KEY_BYTES = 8, BENCH_THREADS_MAX = 256 };
 struct bench {
     sluice_config *config;
     int64_t topic_count, record_count, record_bytes, thread_count;
-    bool keyed, latency, json;
+    bool keyed, latency, json, counters;
 
     sluice_producer *producer;
     sluice_topic **topics; /* t0, t1, ... */

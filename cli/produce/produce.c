@@ -57,6 +57,9 @@ static int run_finish(struct run *run) {
     if (run->request->json) {
         summary_json(run, stdout);
     }
+    if (run->request->counters) {
+        counters_print(run->producer, stdout);
+    }
     return tally_good(&run->tally) && !run->failed ? EXIT_DONE : EXIT_FAILED;
 }
 

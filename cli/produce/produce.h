@@ -17,7 +17,7 @@ struct request {
     sluice_header *headers;
     size_t header_count;
     int32_t partition; /* SLUICE_PARTITION_ANY */
-    bool json;
+    bool json, counters;
     bool memory_given; /* buffer.memory was */
     char **files;
     int file_count; /* 0: standard input */

@@ -21,22 +21,30 @@ static const char help[] =
     "  -X, --option OPTION=VALUE        any option of docs/options.md; may be given again.\n"
     "                                   buffer.memory is 8 MiB here unless it is given\n"
     "      --json                       the result as one JSON object on standard output\n"
+    "      --counters                   then all of the producer's counters, as another JSON "
+    "object\n"
     "      --help\n"
     "\n"
     "Ends with 0 if every record was persisted (with acks=0: if nothing failed here), 1 if not,\n"
     "2 for wrong usage. The first Ctrl-C stops reading and delivers what was accepted, the second\n"
     "leaves at once.\n";
 
-enum { OPTION_JSON = 256, OPTION_HELP };
+enum { OPTION_JSON = 256, OPTION_COUNTERS, OPTION_HELP };
 enum { BUFFER_MEMORY = 8388608 };
 #define BUFFER_MEMORY_TEXT "8388608"
 
 static const struct option options[] = {
-    {"bootstrap", required_argument, NULL, 'b'}, {"topic", required_argument, NULL, 't'},
-    {"partition", required_argument, NULL, 'p'}, {"key-delimiter", required_argument, NULL, 'K'},
-    {"header", required_argument, NULL, 'H'},    {"compression", required_argument, NULL, 'z'},
-    {"option", required_argument, NULL, 'X'},    {"json", no_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},    {NULL, 0, NULL, 0},
+    {"bootstrap", required_argument, NULL, 'b'},
+    {"topic", required_argument, NULL, 't'},
+    {"partition", required_argument, NULL, 'p'},
+    {"key-delimiter", required_argument, NULL, 'K'},
+    {"header", required_argument, NULL, 'H'},
+    {"compression", required_argument, NULL, 'z'},
+    {"option", required_argument, NULL, 'X'},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"counters", no_argument, NULL, OPTION_COUNTERS},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 static int header_add(struct request *request, char *assignment) {
@@ -94,6 +102,9 @@ static int option_take(struct request *request, char **arguments, int option) {
         return config_assignment(request->config, "produce", optarg);
     case OPTION_JSON:
         request->json = true;
+        return EXIT_DONE;
+    case OPTION_COUNTERS:
+        request->counters = true;
         return EXIT_DONE;
     case OPTION_HELP:
         (void)fputs(help, stdout);

@@ -193,7 +193,8 @@ SLUICE_API size_t sluice_poll_callback(sluice_producer *producer, int64_t timeou
  * close it. Owned by the producer. -1 when none can be had. */
 SLUICE_API int sluice_descriptor(sluice_producer *producer);
 
-/* A snapshot in O(1), each figure exact for itself. Bytes are charged bytes. */
+/* A snapshot, each figure exact for itself; takes no longer for many records, topics or partitions.
+ * Bytes are charged bytes. */
 typedef struct sluice_status {
     uint64_t records_accepted;
     uint64_t records_persisted;
@@ -211,6 +212,18 @@ typedef struct sluice_status {
     uint64_t rebootstraps;   /* times it went back to bootstrap.servers for good */
 } sluice_status;
 SLUICE_API void sluice_producer_status(sluice_producer *producer, sluice_status *status);
+
+/* Writes all that the producer counts of its work as one JSON object: what sluice_status has, times
+ * from produce to acknowledgement, and what was sent, for each broker. docs/counters.md explains
+ * each field and its unit; further ones may be added.
+ * As snprintf: returns the length of the whole text, NUL not counted, and writes as much of it as
+ * fits into `size` bytes, always with a NUL unless `size` is 0; then `json` may be NULL. What was
+ * cut is of no use: call again with more room than was asked for, because the text grows. An empty
+ * text and 0 when `producer` is NULL, and after fork() in the child.
+ * Also while the producer is closed, and in every callback. It takes no lock and no memory from
+ * anywhere, and nobody is held up; figures of one kind never go back, and those of different kinds
+ * are read one after the other. */
+SLUICE_API size_t sluice_producer_counters(sluice_producer *producer, char *json, size_t size);
 
 /* ---- Topics ---------------------------------------------------------------------------------- */
 

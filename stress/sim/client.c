@@ -148,6 +148,10 @@ void client_sample(struct client *client) {
         verdict_fail(&client->trial->verdict, "client %u uses %" PRIu64 " bytes of %" PRIu64,
                      client->index, status.bytes_used, client->plan->buffer_memory);
     }
+    enum { COUNTERS_ONCE_IN = 16 };
+    if (client->samples++ % COUNTERS_ONCE_IN == 0) {
+        client_check_counters(client, false);
+    }
 }
 
 void client_close(struct client *client, int64_t timeout_ms) {

@@ -161,6 +161,7 @@ static void client_free(struct client *client) {
     struct trial *trial = client->trial;
     application_poll(client, &client->closer.random);
     client_check_status(client);
+    client_check_counters(client, true);
     application_end_threads(client, plan_choose(&client->closer.random, 2) == 0);
     trial_say(trial, "client %u is freed", client->index);
     sluice_producer_free(client->producer);

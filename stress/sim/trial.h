@@ -34,6 +34,8 @@ struct trial_thread {
     bool ended;
 };
 
+enum { CLIENT_COUNTERS_KEPT = 16 };
+
 /* One producer and its application. */
 struct client {
     struct trial *trial;
@@ -45,11 +47,13 @@ struct client {
     struct trial_thread poller;
     struct trial_thread closer;
     unsigned records_left;
-    bool stopping;           /* threads produce no more */
-    bool closed;             /* close returned */
-    unsigned threads_inside; /* in a call that waits */
-    uint64_t full;           /* calls answered so */
-    uint64_t retried;        /* batches */
+    bool stopping;                           /* threads produce no more */
+    bool closed;                             /* close returned */
+    unsigned threads_inside;                 /* in a call that waits */
+    uint64_t full;                           /* calls answered so */
+    uint64_t retried;                        /* batches */
+    unsigned samples;                        /* looks at it */
+    uint64_t counters[CLIENT_COUNTERS_KEPT]; /* as they were when looked at last */
 };
 
 struct trial {
@@ -123,6 +127,9 @@ bool client_open(struct client *client);
 void client_check_status(struct client *client);
 /* Looks whether the budget is kept. */
 void client_sample(struct client *client);
+/* counters.c: what it has counted is JSON, and true as far as can be known; `finally` when all is
+ * decided and no request is left. */
+void client_check_counters(struct client *client, bool finally);
 void client_close(struct client *client, int64_t timeout_ms);
 
 /* application.c */

@@ -30,6 +30,7 @@ struct pair {
     struct rt_actor actor;
     struct producer producer;
     struct link from, to;
+    struct link_counted from_counted, to_counted;
     struct link *sends; /* whose request this is */
     struct link_request request;
     struct rt_slice slice;
@@ -98,8 +99,9 @@ static struct pair *start(void) {
     pair->producer.config = sluice_config_resolve(config, NULL);
     sluice_config_free(config);
     rt_actor_start(&pair->actor, &kind, world);
-    link_init(&pair->from, &pair->producer, &pair->actor, SOCKET, TIMER, LOOKUP);
-    link_init(&pair->to, &pair->producer, &pair->actor, SOCKET, TIMER, LOOKUP);
+    link_init(&pair->from, &pair->producer, &pair->actor, SOCKET, TIMER, LOOKUP,
+              &pair->from_counted);
+    link_init(&pair->to, &pair->producer, &pair->actor, SOCKET, TIMER, LOOKUP, &pair->to_counted);
     struct rt_address address = peer_address(1, 9092);
     peer_start(&pair->peer, world, &address, speak);
     link_target(&pair->from, -1, "10.0.0.1", 9092);

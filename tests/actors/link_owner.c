@@ -162,7 +162,7 @@ struct owner *owner_start_in(struct rt_world *world, const char *const *options)
     owner->timeout_ms = 30000;
     rt_actor_start(&owner->actor, &kind, world);
     link_init(&owner->link, &owner->producer, &owner->actor, RT_MARK(MARK_SOCKET),
-              RT_MARK(MARK_TIMER), RT_MARK(MARK_LOOKUP));
+              RT_MARK(MARK_TIMER), RT_MARK(MARK_LOOKUP), &owner->counted);
     return owner;
 }
 

@@ -26,6 +26,7 @@ struct owner {
     struct rt_world *world;
     struct producer producer;
     struct link link;
+    struct link_counted counted;
     struct owner_request requests[OWNER_REQUESTS_MAX];
     uint32_t sent, done;
     uint32_t to_send;     /* as soon as the link is READY */

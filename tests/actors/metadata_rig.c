@@ -192,6 +192,7 @@ void rig_end(struct rig *rig) {
     RT_ASSERT(cluster_gone && rig_snapshot(rig) == NULL);
     RT_ASSERT(atomic_load(&rig->producer.actors_left) == 0);
     RT_ASSERT(atomic_load(&rig->producer.counters.connections_open) == 0);
+    counters_free(&rig->producer);
     RT_ASSERT(atomic_load(&world->memory_used) == 0);
     sluice_config_free(rig->producer.config);
     rt_world_destroy(world);

@@ -18,6 +18,7 @@ Test(null, a_producer_that_is_none_is_refused) {
     cr_expect_eq(sluice_descriptor(NULL), -1);
     sluice_producer_status(NULL, &status);
     cr_expect_eq(status.records_accepted, 0);
+    cr_expect_eq(sluice_producer_counters(NULL, NULL, 0), 0);
     cr_expect_null(sluice_topic_open(NULL, "orders", NULL, &error));
     cr_expect_eq(error.code, SLUICE_INVALID_ARGUMENT);
     error.code = SLUICE_OK;

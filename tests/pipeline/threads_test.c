@@ -431,6 +431,7 @@ static int child_checks(sluice_producer *producer, sluice_topic *topic,
         sluice_poll_callback(producer, 10) == 0,
         sluice_topic_partition_count(topic, 10, &error) == -1 && error.code == SLUICE_FORKED,
         sluice_descriptor(producer) == -1,
+        sluice_producer_counters(producer, NULL, 0) == 0,
         opens_none(),
     };
     sluice_producer_free(producer);
