@@ -7,7 +7,7 @@
  * a record. docs/counters.md says what each figure means.
  *
  * | part                      | writer                                                   |
- * | topic_actor.counted_runs  | the topic actor                                          |
+ * | topic_actor.counted_…     | the topic actor                                          |
  * | producer->counted_workers | each its worker, in activations of partition actors      |
  * | producer->counted_links   | each the actor that owns the link                        |
  * | broker_counted.aggregator | the aggregator                                           |

@@ -133,14 +133,17 @@ static void show_brokers(struct json *json, struct producer *producer) {
 
 static void show_runs(struct json *json, struct producer *producer, const sluice_status *status) {
     struct sizes_read runs = {.count = 0};
+    struct sizes_read input = {.count = 0};
     struct sizes_read mail = {.count = 0};
     figures_add_sizes(&runs, &producer->topic_actor.counted_runs);
+    figures_add_sizes(&input, &producer->topic_actor.counted_sweeps);
     for (uint32_t i = 0; i < producer->world->workers; i++) {
         figures_add_sizes(&mail, &producer->counted_workers[i].runs);
     }
     json_number(json, "runs", runs.count);
     json_mean(json, "records_per_run", status->records_accepted, runs.count);
     show_sizes(json, "run_bytes", &runs);
+    show_sizes(json, "input_bytes", &input);
     show_sizes(json, "partition_mail", &mail);
 }
 

@@ -245,6 +245,9 @@ enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
             break; /* the writer goes on: what comes now waits for the next sweep */
         }
     }
+    if (swept > 0) {
+        rt_sizes_add(&self->counted_sweeps, swept);
+    }
     hand_over(self);
     return result;
 }

@@ -76,6 +76,7 @@ struct topic_actor {
     struct topic *touched;
     struct topic *written;
     struct rt_sizes counted_runs;   /* bytes of each that was handed over */
+    struct rt_sizes counted_sweeps; /* bytes that each found, if it did */
     struct run *free_runs;          /* topic actor's own */
     struct rt_lane_unbounded spent; /* struct run.node, given back by partition actors */
     size_t runs_made;

@@ -116,6 +116,15 @@ def test_a_file_that_is_not_there_is_told_and_the_rest_is_delivered():
         equal(result.status, 1, 'status for a folder')
 
 
+def test_counters_follow_the_result():
+    with Broker() as broker:
+        result = sluice('produce', '-b', broker.bootstrap, '-t', 'json', '--json', '--counters',
+                        stdin=b'a\nb\n')
+        figures, counters = map(json.loads, result.stdout.splitlines())
+        equal((figures['persisted'], counters['producer']['records_persisted']), (2, 2))
+        equal(counters['total']['acknowledged_ns']['count'], counters['total']['batches_sent'])
+
+
 def test_json_has_the_figures():
     with Broker() as broker:
         result = sluice('produce', '-b', broker.bootstrap, '-t', 'json', '--json', stdin=b'a\nb\n')

@@ -58,6 +58,7 @@ Test(counters, follow_a_batch_from_produce_to_its_report) {
     EXPECT(rig, "producer.runs", 2);
     EXPECT_TEXT(rig, "producer.records_per_run", "5.50,");
     EXPECT_TEXT(rig, "producer.run_bytes.buckets", "[[64,1],[1024,1]]");
+    EXPECT_TEXT(rig, "producer.input_bytes.buckets", "[[64,1],[1024,1]]");
     EXPECT(rig, "total.batches_sealed", 2);
     EXPECT(rig, "total.sealed_because.hurry", 1);
     EXPECT(rig, "total.sealed_because.linger", 1);

@@ -10,7 +10,7 @@
 
 #include "pipeline/json_path.h"
 
-enum { PRODUCERS = 3, READERS = 2, RECORDS = 5000, PARTITIONS = 4, NODES = 3, TIMEOUT_MS = 60000 };
+enum { PRODUCERS = 3, READERS = 2, RECORDS = 20000, PARTITIONS = 4, NODES = 3, TIMEOUT_MS = 60000 };
 enum { TEXT_BYTES_MAX = 1 << 17 };
 
 struct scene {
@@ -92,7 +92,7 @@ static void scene_open(struct scene *scene) {
 
 static void shake(struct scene *scene, int32_t round) {
     cr_assert(
-        sluice_broker_wait_records(scene->broker, "orders", -1, 1000 * (int64_t)round, TIMEOUT_MS));
+        sluice_broker_wait_records(scene->broker, "orders", -1, 4000 * (int64_t)round, TIMEOUT_MS));
     int32_t node = 1 + round % NODES;
     if (round % 3 == 0) {
         cr_assert_eq(sluice_broker_kill(scene->broker, node), SLUICE_OK);
