@@ -149,7 +149,7 @@ static void note_time(struct worker *worker, uint64_t read_ns, bool job) {
 
 /* The first look at the clock after a sleep ends it. */
 static void count_parked(struct worker *worker, uint64_t now_ns) {
-    if (worker->parked_since_ns != 0 && now_ns > worker->parked_since_ns) {
+    if (worker->parked_since_ns != 0) {
         rt_count_add(&worker->parked_ns, now_ns - worker->parked_since_ns);
     }
     worker->parked_since_ns = 0;

@@ -7,17 +7,16 @@
 
 #include "actors/producer/producer.h"
 
-static uint32_t workers_of(const struct producer *producer) {
-    return producer->world->workers > 0 ? producer->world->workers : 1;
+static size_t workers_bytes(const struct producer *producer) {
+    return producer->world->workers * sizeof *producer->counted_workers;
 }
 
 bool counters_open(struct producer *producer) {
-    size_t bytes = workers_of(producer) * sizeof *producer->counted_workers;
-    producer->counted_workers = rt_acquire(producer->world, bytes);
+    producer->counted_workers = rt_acquire(producer->world, workers_bytes(producer));
     if (producer->counted_workers == NULL) {
         return false;
     }
-    memset(producer->counted_workers, 0, bytes);
+    memset(producer->counted_workers, 0, workers_bytes(producer));
     return true;
 }
 
@@ -36,8 +35,7 @@ void counters_free(struct producer *producer) {
         broker_free(producer, node);
         node = next;
     }
-    rt_release(producer->world, producer->counted_workers,
-               workers_of(producer) * sizeof *producer->counted_workers);
+    rt_release(producer->world, producer->counted_workers, workers_bytes(producer));
 }
 
 struct broker_counted *counters_brokers(struct producer *producer) {

@@ -61,14 +61,12 @@ void figures_add_broker(struct broker_figures *sum, const struct broker_counted 
 uint64_t figures_percentile_ns(const struct times_read *times, uint64_t part) {
     uint64_t wanted = times->count / 1000 * part + (times->count % 1000 * part + 999) / 1000;
     uint64_t seen = 0;
-    for (uint32_t i = 0; wanted > 0 && i < RT_TIMES_BUCKETS; i++) {
-        seen += times->buckets[i];
-        if (seen >= wanted) {
-            uint64_t bound_ns = rt_times_below(i);
-            return bound_ns < times->longest_ns ? bound_ns : times->longest_ns;
-        }
+    uint32_t bucket = 0;
+    for (; seen + times->buckets[bucket] < wanted; bucket++) {
+        seen += times->buckets[bucket]; /* they add up to the count, which is not less */
     }
-    return 0;
+    uint64_t bound_ns = rt_times_below(bucket);
+    return bound_ns < times->longest_ns ? bound_ns : times->longest_ns;
 }
 
 struct sent_figures figures_sent(struct producer *producer) {
