@@ -4,9 +4,6 @@
 
 #include <poll.h>
 
-#include "actors/broker.h"
-#include "actors/leader/partition.h"
-
 static const char *const lingering[] = {"linger.ms", "20000", NULL};
 
 Test(flush, waits_for_what_was_produced_before_it_without_linger) {
@@ -41,23 +38,6 @@ Test(flush, does_not_wait_for_anybody_to_poll) {
     rig_end(rig);
 }
 
-/* When the aggregator hears of a flush so late that nobody waits any more, it looks at each batch
- * that lingers once, also at those that are due at the same moment, and they linger on. */
-Test(flush, that_was_given_up_leaves_lingering_what_lingers, .timeout = 10) {
-    struct rig *rig = rig_start(&(struct rig_setup){
-        .seed = 1, .partitions = 3, .brokers = {.broker_count = 1}, .settings = lingering});
-    for (int32_t i = 0; i < 3; i++) {
-        rig_produce(rig, i);
-    }
-    rig_run(rig, 1000);
-    rt_mark(&rig_partition(rig, 0)->broker->aggregator.actor, RT_MARK(AGGREGATOR_MARK_FLUSH));
-    rig_run(rig, 1000);
-    cr_expect_eq(rig_poll(rig), 0);
-    rig_flush(rig);
-    rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
-    rig_end(rig);
-}
-
 Test(flush, times_out_and_can_be_repeated) {
     struct rig *rig =
         rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = lingering});
@@ -79,7 +59,7 @@ Test(flush, times_out_and_can_be_repeated) {
     rig_end(rig);
 }
 
-Test(flush, whose_mark_comes_late_leaves_no_actor_spinning) {
+Test(flush, whose_mark_comes_late_leaves_no_actor_spinning, .timeout = 10) {
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 1, .partitions = 3, .brokers = {.broker_count = 1}, .settings = lingering});
     struct producer *producer = (struct producer *)rig->producer;
