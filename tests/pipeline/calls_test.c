@@ -41,6 +41,34 @@ Test(calls, what_is_larger_than_all_memory_is_never_waited_for) {
     rig_free(rig);
 }
 
+static sluice_code produce_bytes(struct rig *rig, size_t size) {
+    static char value[1000];
+    sluice_record record = {.value = value, .value_size = size, .opaque = rig_next(rig, RIG_ANY)};
+    sluice_code code = sluice_produce(rig->topic, &record);
+    rig->count -= code != SLUICE_OK;
+    return code;
+}
+
+/* A batch of one record has up to 66 bytes beside the record's own: key, value and headers, which
+ * take three when there is nothing in them. */
+Test(calls, a_request_that_holds_no_record_takes_none) {
+    static const char *const sizes[] = {"1", "66", "67", "68", "69", "79"};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct rig_setup setup = usual;
+        setup.settings = (const char *[]){"max.request.size", sizes[i], NULL};
+        struct rig *rig = rig_start(&setup);
+        bool none = strtol(sizes[i], NULL, 10) < 69;
+        bool ten = strtol(sizes[i], NULL, 10) == 79;
+        cr_expect_eq(produce_bytes(rig, 0), none ? SLUICE_RECORD_TOO_LARGE : SLUICE_OK, "%s",
+                     sizes[i]);
+        cr_expect_eq(produce_bytes(rig, 10), ten ? SLUICE_OK : SLUICE_RECORD_TOO_LARGE);
+        cr_expect_eq(produce_bytes(rig, 11), SLUICE_RECORD_TOO_LARGE);
+        rig_flush(rig);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+        rig_free(rig);
+    }
+}
+
 Test(calls, timestamps_that_no_log_can_hold_are_refused) {
     struct rig *rig = rig_start(&usual);
     sluice_record record = {.flags = SLUICE_RECORD_TIMESTAMP, .timestamp_ms = INT64_MAX};
@@ -56,7 +84,16 @@ Test(calls, poll_without_a_place_for_reports_takes_none) {
     cr_assert_eq(sluice_flush(rig->producer, -1), SLUICE_OK);
     sluice_report report;
     cr_expect_eq(sluice_poll(rig->producer, &report, 0, -1), 0);
+    cr_expect_eq(sluice_poll(rig->producer, NULL, 1, -1), 0);
     cr_expect_eq(rig_status(rig).reports_waiting, 1);
+    rig_end(rig);
+}
+
+Test(calls, that_ask_nothing_are_answered_with_nothing) {
+    struct rig *rig = rig_start(&usual);
+    sluice_producer_status(rig->producer, NULL);
+    sluice_producer_status(NULL, NULL);
+    cr_expect_not(sluice_topic_partition_is_full(NULL, 0));
     rig_end(rig);
 }
 

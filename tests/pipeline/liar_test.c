@@ -13,10 +13,21 @@
 
 enum { LIARS = 3, FRAME_BYTES_MAX = 65536 };
 
+/* How one batch is refused, by who tells the truth otherwise. */
+struct refusal {
+    int16_t error_code;
+    int32_t leader_id, leader_epoch;
+    struct kafka_node_endpoint leader;
+    struct kafka_record_error named[4];
+    uint32_t named_count;
+};
+
 struct liars {
     struct rt_world *world;
     struct peer peers[LIARS];
     uint64_t truth_percent;
+    const struct refusal *refusal; /* of the next batch; NULL: none */
+    unsigned refusals;
     bool sends_away;    /* the second asks to begin again with the bootstrap servers */
     unsigned sent_away; /* how often it did */
 };
@@ -136,8 +147,28 @@ static void answer_identity(struct liars *liars, struct peer_side *side,
 
 /* ---- produce --------------------------------------------------------------------------------- */
 
+static void refuse_partition(struct liars *liars, struct kafka_writer *writer, int16_t version,
+                             int32_t index) {
+    const struct refusal *refusal = liars->refusal;
+    kafka_produce_response_partition(
+        writer, version,
+        &(struct kafka_produce_outcome){.index = index,
+                                        .error_code = refusal->error_code,
+                                        .base_offset = -1,
+                                        .log_append_time_ms = -1,
+                                        .record_errors = refusal->named,
+                                        .record_error_count = refusal->named_count,
+                                        .leader_id = refusal->leader_id,
+                                        .leader_epoch = refusal->leader_epoch});
+    liars->refusals++;
+}
+
 static void answer_partition(struct liars *liars, struct kafka_writer *writer, int16_t version,
                              int32_t index) {
+    if (liars->refusal != NULL) {
+        refuse_partition(liars, writer, version, index);
+        return;
+    }
     static const int16_t errors[] = {2,  3,  6,  7,  10, 19, 20, 45,  46,
                                      47, 49, 53, 56, 59, 87, 87, 999, -1};
     bool refused = lies(liars);
@@ -182,6 +213,8 @@ static void answer_produce(struct liars *liars, struct peer_side *side,
     }
     struct kafka_node_endpoint endpoint = {
         .node_id = odd_number(liars, 2), .host = odd_host(liars, 2), .port = odd_port(liars)};
+    endpoint = liars->refusal != NULL ? liars->refusal->leader : endpoint;
+    liars->refusal = NULL;
     kafka_produce_response_end(&writer, version, at, lies(liars) ? odd_number(liars, 10) % 200 : 0,
                                &endpoint, version >= 10 ? 1 : 0);
     send(side, &writer, frame);
@@ -332,4 +365,70 @@ Test(liar, that_sends_clients_away_is_left_for_the_bootstrap_servers) {
         rig_free(rig);
     }
     cr_expect_gt(sent_away, 0, "it is asked first in some");
+}
+
+/* ---- one lie --------------------------------------------------------------------------------- */
+
+/* Five records in one batch, which is refused once. */
+static struct rig *refused_once(const struct refusal *refusal) {
+    struct rig_setup setup = {.seed = 1,
+                              .bootstrap = "10.0.0.1:9092",
+                              .settings = (const char *[]){"linger.ms", "20", NULL}};
+    struct rig *rig = rig_world(&setup);
+    struct liars *liars = liars_start(rig, 100);
+    rig->user = liars;
+    rig_open(rig, &setup);
+    rig_produce(rig, 0);
+    rig_flush(rig);
+    liars->refusal = refusal;
+    rig_produce_some(rig, 0, 5);
+    cr_assert(rig_await(rig, 6, 20000), "%u of 6", rig->reported);
+    cr_expect_eq(liars->refusals, 1);
+    return rig;
+}
+
+static void end(struct rig *rig) {
+    cr_assert_eq(sluice_producer_close(rig->producer, 1000), SLUICE_OK);
+    rig_expect_quiet(rig);
+    liars_stop(rig->user);
+    rig_free(rig);
+}
+
+/* Twice, below zero, behind the last: one of five is refused, and the others go again. */
+Test(liar, that_names_records_that_are_none_refuses_only_those_that_are) {
+    const struct refusal refusal = {
+        .error_code = SLUICE_BROKER_INVALID_RECORD,
+        .leader_id = -1,
+        .leader_epoch = -1,
+        .leader = {.node_id = 2, .host = text("10.0.0.2"), .port = 9092},
+        .named = {{-1, text("odd")}, {2, text("odd")}, {2, text("again")}, {5, text("odd")}},
+        .named_count = 4};
+    struct rig *rig = refused_once(&refusal);
+    for (uint32_t i = 1; i < rig->count; i++) {
+        const sluice_report *report = &rig->records[i].report;
+        cr_expect_eq(report->outcome, i == 3 ? SLUICE_NOT_PERSISTED : SLUICE_PERSISTED, "%u", i);
+        cr_expect_eq(report->error, i == 3 ? SLUICE_BROKER_INVALID_RECORD : SLUICE_OK, "%u", i);
+    }
+    end(rig);
+}
+
+/* Whom it names as the leader cannot be connected to: what metadata tells counts. */
+Test(liar, that_names_a_leader_with_an_impossible_address_is_not_believed) {
+    static char longest[300];
+    memset(longest, 'h', sizeof longest);
+    const struct kafka_node_endpoint odd[] = {
+        {.node_id = 2, .host = {longest, sizeof longest}, .port = 9092},
+        {.node_id = 2, .host = {"10.0.0.2\0x", 10}, .port = 9092},
+        {.node_id = 2, .host = text("10.0.0.2"), .port = 0},
+        {.node_id = 2, .host = text("10.0.0.2"), .port = 65536},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        const struct refusal refusal = {.error_code = SLUICE_BROKER_NOT_LEADER_OR_FOLLOWER,
+                                        .leader_id = 2,
+                                        .leader_epoch = 6,
+                                        .leader = odd[i]};
+        struct rig *rig = refused_once(&refusal);
+        rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+        end(rig);
+    }
 }

@@ -51,6 +51,36 @@ Test(order, holds_with_every_record_a_batch) {
     expect_all_persisted(rig);
 }
 
+struct turns {
+    int64_t next;
+    bool in_order;
+};
+
+static bool read_turn(const sluice_broker_record *record, void *context) {
+    struct turns *turns = context;
+    turns->in_order = turns->in_order && *(const int *)record->value == turns->next++;
+    return true;
+}
+
+/* More turns than are looked at in one go. */
+Test(order, of_calls_holds_over_thousands_of_turns) {
+    enum { TURNS = 10000 };
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1});
+    rig_run(rig, 1000);
+    for (int i = 0; i < TURNS; i++) {
+        rt_sim_thread(rig->world, (unsigned)i % 3);
+        sluice_record record = {.value = &i, .value_size = sizeof i};
+        cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
+    }
+    rt_sim_thread(rig->world, 0);
+    cr_assert_eq(sluice_flush(rig->producer, 10000), SLUICE_OK);
+    cr_expect_eq(rig_status(rig).records_persisted, TURNS);
+    struct turns turns = {.in_order = true};
+    cr_expect_eq(broker_cluster_read(rig->cluster, "orders", 0, 0, read_turn, &turns), TURNS);
+    cr_expect(turns.in_order);
+    rig_free(rig);
+}
+
 Test(order, of_calls_holds_over_threads_that_take_turns) {
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct rig *rig = rig_start(&(struct rig_setup){

@@ -125,6 +125,17 @@ Test(share, a_partition_without_leader_hurts_only_itself) {
     expect_recovery(rig);
 }
 
+static void produce_anywhere(struct rig *rig) {
+    static char value[VALUE_BYTES];
+    snprintf(value, sizeof value, "%010u", rig->count);
+    sluice_record record = {.value = value,
+                            .value_size = sizeof value,
+                            .flags = SLUICE_RECORD_PARTITION,
+                            .partition = SLUICE_PARTITION_ANY,
+                            .opaque = rig_next(rig, RIG_ANY)};
+    cr_assert_eq(sluice_produce(rig->topic, &record), SLUICE_OK);
+}
+
 Test(share, records_without_key_choose_another_partition) {
     struct rig *rig = start();
     struct rt_address dead = rig_address(2);
@@ -133,7 +144,11 @@ Test(share, records_without_key_choose_another_partition) {
     cr_assert(sluice_topic_partition_is_full(rig->topic, 1));
     uint32_t before = rig->count;
     for (unsigned tick = 0; tick < 300; tick++) {
-        rig_produce(rig, RIG_ANY);
+        if (tick % 2 == 0) {
+            rig_produce(rig, RIG_ANY);
+        } else { /* no wish, too */
+            produce_anywhere(rig);
+        }
         rig_run(rig, TICK_MS);
     }
     rig_run(rig, 100);
