@@ -38,6 +38,7 @@ struct pair {
     unsigned answered, failed;
     struct link_gift *gift;
     bool accepted;
+    bool gives_before_it_takes; /* what is answered */
     void (*act)(struct pair *pair, struct rt_turn *turn);
     struct peer peer;
 };
@@ -46,6 +47,11 @@ static void step(struct pair *pair, struct link *link, struct rt_turn *turn) {
     struct kafka_reader answer;
     struct link_request *done;
     link_step(link, turn);
+    if (pair->gives_before_it_takes && link->done.first != NULL) {
+        cr_assert_eq(link->outstanding, 0);
+        pair->gives_before_it_takes = false;
+        pair->gift = link_give(link, turn);
+    }
     while ((done = link_next(link, &answer)) != NULL) {
         cr_assert_eq(done, &pair->request);
         pair->answered += !done->failed;
@@ -216,6 +222,48 @@ Test(link_gift, is_none_while_an_answer_is_outstanding) {
     tell(pair, decline);
     pass(pair, 1000);
     cr_expect_eq(pair->peer.ended, 1, "what is declined is closed");
+    finish(pair);
+}
+
+/* The answer has come, and who asked has not seen it. */
+Test(link_gift, is_none_while_an_answer_waits_to_be_taken) {
+    struct pair *pair = start();
+    pair->sends = &pair->from;
+    tell(pair, ask);
+    pair->gives_before_it_takes = true;
+    pass(pair, 1000);
+    cr_expect_not(pair->gives_before_it_takes);
+    cr_expect_null(pair->gift);
+    cr_expect_eq(pair->answered, 1);
+    finish(pair);
+}
+
+static void ask_silently(struct pair *pair, struct rt_turn *turn) {
+    pair->sends = &pair->from;
+    ask(pair, turn);
+    pair->request.expects_answer = false;
+}
+
+/* As with acks=0: what comes may still be about it, and only this link knows. */
+Test(link_gift, is_none_after_a_request_without_an_answer) {
+    struct pair *pair = start();
+    tell(pair, ask_silently);
+    pass(pair, 1000);
+    tell(pair, give);
+    cr_expect_null(pair->gift);
+    finish(pair);
+}
+
+/* Of the first answer and a little: the next one begins in bytes that only this link has. */
+Test(link_gift, is_none_within_an_answer) {
+    struct pair *pair = start();
+    struct peer_side *side = &pair->peer.sides[0];
+    peer_say(side, "\0", 1);
+    rt_notify(&pair->peer.actor);
+    pass(pair, 1000);
+    cr_assert_eq(pair->from.state, LINK_READY);
+    tell(pair, give);
+    cr_expect_null(pair->gift);
     finish(pair);
 }
 

@@ -157,4 +157,8 @@ Test(values, callbacks_are_kept_with_their_contexts) {
     cr_expect_eq(config->report_context, (void *)&context);
     cr_expect_eq(config->log_context, (void *)&context);
     cr_expect_eq(config->event_context, (void *)&context);
+    sluice_config_set_report_callback(NULL, NULL, NULL);
+    sluice_config_set_log_callback(NULL, NULL, NULL);
+    sluice_config_set_event_callback(NULL, NULL, NULL);
+    cr_expect_eq(config->event_context, (void *)&context, "no configuration is none of ours");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the world gives besides actors, and what it must not do: wake up idle, take signals. */
 #include <dirent.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "runtime/sanitize.h"
 #include "runtime/threads.h"
 #include "test.h"
 
@@ -228,6 +230,49 @@ Test(system, a_forked_child_knows_that_it_is_one) {
     cr_assert(!rt_forked(world));
     harness_end(world);
 }
+
+static int status_of(pid_t child) {
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static bool opens_none(void) {
+    int error = 0;
+    struct rt_threads_options options = {.workers = 1};
+    return rt_threads_create(&options, &error) == NULL && error == ECHILD;
+}
+
+/* Of a process that had a world when it was forked: it has none, and its children have none. */
+Test(system, a_child_of_a_forked_child_opens_no_world_either) {
+    struct rt_world *world = harness_world(1);
+    pid_t child = fork();
+    if (child == 0) {
+        pid_t grandchild = fork();
+        if (grandchild == 0) {
+            test_leave_child(opens_none() ? 17 : 1);
+        }
+        int status = 0;
+        waitpid(grandchild, &status, 0);
+        test_leave_child(opens_none() ? WEXITSTATUS(status) : 2);
+    }
+    cr_assert_eq(status_of(child), 17);
+    harness_end(world);
+}
+
+#ifndef RT_TSAN /* which lets no forked process have threads */
+Test(system, a_child_forked_after_the_last_world_ended_opens_its_own) {
+    harness_end(harness_world(1));
+    pid_t child = fork();
+    if (child == 0) {
+        struct rt_world *world = harness_world(1);
+        bool forked = rt_forked(world);
+        harness_end(world);
+        test_leave_child(forked ? 1 : 17);
+    }
+    cr_assert_eq(status_of(child), 17);
+}
+#endif
 
 static int64_t real_ms(void) {
     struct timespec now;
