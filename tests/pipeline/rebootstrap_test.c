@@ -153,6 +153,43 @@ Test(rebootstrap, takes_no_kept_connection_along) {
     finish(rig, old);
 }
 
+/* Nobody answers at the new addresses yet. What is sent then goes to the new cluster, not by a
+ * connection to the old one. */
+Test(rebootstrap, gives_no_connection_away_while_it_lasts) {
+    static const char *const with[] = {"linger.ms",
+                                       "0",
+                                       "metadata.max.age.ms",
+                                       "1000",
+                                       "enable.idempotence",
+                                       "false",
+                                       "reconnect.backoff.max.ms",
+                                       "100",
+                                       NULL};
+    struct rig *rig;
+    struct broker_cluster *old = start_with(&rig, with, false);
+    for (int32_t i = 0; i < NODES; i++) {
+        struct rt_address address = new_address(i + 1);
+        rt_sim_fault(rig->world, &address, RT_SIM_REFUSE);
+    }
+    fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
+    rig_run(rig, 1500);
+    cr_expect_eq(rebootstraps, 1);
+    for (int32_t i = 0; i < NODES; i++) {
+        rig_produce(rig, i);
+    }
+    rig_run(rig, 500);
+    cr_expect_eq(rig_poll(rig), 0);
+    for (int32_t i = 0; i < NODES; i++) {
+        struct rt_address address = new_address(i + 1);
+        rt_sim_fault(rig->world, &address, RT_SIM_HEAL);
+    }
+    rig_flush(rig);
+    rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+    cr_expect_eq(broker_cluster_records(rig->cluster, "orders", -1), NODES);
+    cr_expect_eq(broker_cluster_records(old, "orders", -1), 0);
+    finish(rig, old);
+}
+
 /* The bootstrap servers say the same: no hot circle, what is known is used on, and each record has
  * its outcome. */
 Test(rebootstrap, that_leads_nowhere_costs_pauses_and_keeps_what_is_known) {

@@ -189,3 +189,29 @@ Test(trips, use_a_connection_again_for_a_record_that_comes_a_little_later) {
     cr_expect_eq(round_trips_of_a_record(rig, 0), 1);
     rig_end(rig);
 }
+
+/* Just after a first record, or a little later: a connection that is on its way to the broker's
+ * actors then is closed like any other. */
+Test(trips, leave_no_connection_behind_when_the_producer_ends) {
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        for (size_t i = 0; i < 2; i++) {
+            const char *settings[] = {"enable.idempotence", both[i], "linger.ms", "0", NULL};
+            struct rig *rig = rig_start(&(struct rig_setup){.seed = seed,
+                                                            .partitions = 1,
+                                                            .brokers = {.broker_count = 1},
+                                                            .settings = settings,
+                                                            .bootstrap = "b1.example:9092"});
+            rig_run(rig, 1000);
+            cr_assert_leq(connections_open(rig), 2);
+            rig_produce(rig, 0);
+            for (uint64_t step = 0; step < seed % 20; step++) {
+                rt_sim_step(rig->world);
+            }
+            sluice_producer_free(rig->producer);
+            rig->producer = NULL;
+            rig_run(rig, 100);
+            cr_expect_eq(connections_open(rig), 0, "seed %d", (int)seed);
+            rig_free(rig);
+        }
+    }
+}
