@@ -23,10 +23,15 @@ static const char *const settings[] = {
     "linger.ms",          "0",    "batch.size", "0", "metadata.max.age.ms", "1000",
     "request.timeout.ms", "3000", NULL};
 
+static const sluice_broker_limit without_ids[] = {{PRODUCE, 9}, {METADATA, 9}};
+static const sluice_broker_options usual = {.broker_count = NODES};
+static const sluice_broker_options older = {
+    .broker_count = NODES, .limits = without_ids, .limit_count = 2};
+
 /* The producer knows the old cluster; then the names change. The rig's cluster is the new one from
  * now on; the old one is returned. */
 static struct broker_cluster *start_with(struct rig **rig_place, const char *const *with,
-                                         bool writes) {
+                                         bool writes, const sluice_broker_options *brokers) {
     static const struct rig_setup setup = {.seed = 5,
                                            .partitions = NODES,
                                            .bootstrap = "b1.example:9092,b2.example:9092",
@@ -42,7 +47,6 @@ static struct broker_cluster *start_with(struct rig **rig_place, const char *con
     rig_flush(rig);
     rig_run(rig, 10);
     struct broker_cluster *old = rig->cluster;
-    sluice_broker_options options = {.broker_count = NODES};
     struct broker_listen listen[NODES];
     static char hosts[NODES][16];
     for (int32_t i = 0; i < NODES; i++) {
@@ -50,7 +54,7 @@ static struct broker_cluster *start_with(struct rig **rig_place, const char *con
         listen[i] = (struct broker_listen){.address = new_address(i + 1), .host = hosts[i]};
         rt_sim_name(rig->world, hosts[i], &listen[i].address, 1);
     }
-    rig->cluster = broker_cluster_create(rig->world, &options, listen);
+    rig->cluster = broker_cluster_create(rig->world, brokers, listen);
     cr_assert_not_null(rig->cluster);
     rt_sim_settle(rig->world);
     cr_assert_eq(broker_cluster_topic_create(rig->cluster, "orders", NODES), SLUICE_OK);
@@ -60,7 +64,7 @@ static struct broker_cluster *start_with(struct rig **rig_place, const char *con
 
 /* It has written to each of the old brokers. */
 static struct broker_cluster *start(struct rig **rig_place, const char *const *with) {
-    return start_with(rig_place, with, true);
+    return start_with(rig_place, with, true, &usual);
 }
 
 static void fault(struct broker_cluster *cluster, sluice_broker_action action, int16_t api,
@@ -116,6 +120,23 @@ Test(rebootstrap, resolves_anew_connects_anew_and_goes_on) {
     finish(rig, old);
 }
 
+/* The new brokers tell no topic ids, and the old ones did. */
+Test(rebootstrap, goes_on_with_older_brokers) {
+    struct rig *rig;
+    struct broker_cluster *old = start_with(&rig, settings, true, &older);
+    fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
+    for (int i = 0; i < 100; i++) {
+        rig_produce(rig, i % NODES);
+        rig_run(rig, 20);
+    }
+    rig_flush(rig);
+    rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
+    cr_expect_eq(rebootstraps, 1);
+    cr_expect_eq(connections(old), 0);
+    cr_expect_gt(broker_cluster_records(rig->cluster, "orders", -1), 40);
+    finish(rig, old);
+}
+
 /* What is in flight to the old brokers is not waited for. */
 Test(rebootstrap, does_not_wait_for_answers_of_the_old_brokers) {
     struct rig *rig;
@@ -137,7 +158,7 @@ Test(rebootstrap, does_not_wait_for_answers_of_the_old_brokers) {
  * to, but not of another one of the same name. */
 Test(rebootstrap, takes_no_kept_connection_along) {
     struct rig *rig;
-    struct broker_cluster *old = start_with(&rig, settings, false);
+    struct broker_cluster *old = start_with(&rig, settings, false, &usual);
     cr_assert_eq(connections(old), 2);
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     rig_run(rig, 1500);
@@ -166,7 +187,7 @@ Test(rebootstrap, gives_no_connection_away_while_it_lasts) {
                                        "100",
                                        NULL};
     struct rig *rig;
-    struct broker_cluster *old = start_with(&rig, with, false);
+    struct broker_cluster *old = start_with(&rig, with, false, &usual);
     for (int32_t i = 0; i < NODES; i++) {
         struct rt_address address = new_address(i + 1);
         rt_sim_fault(rig->world, &address, RT_SIM_REFUSE);
