@@ -2,7 +2,7 @@
 /*
  * The byte budget. Bytes move between three places, by read-modify-writes only, so the equation
  *
- *   limit = available + sum of cached credit + used
+ *   limit = available + sum of cached credit + held + used
  *
  * holds whenever nobody is half-way through a move.
  *
@@ -17,7 +17,8 @@
 enum {
     LUMP_BYTES_MAX = 65536,
     LUMPS_IN_LIMIT = 64, /* what threads cache stays small against the limit */
-    LUMPS_IN_LEFT = 16   /* and against what is left */
+    LUMPS_IN_LEFT = 16,  /* and against what is left */
+    HELD_PART = 32       /* one part of so many is never held */
 };
 
 void rt_budget_init(struct rt_budget *budget, struct rt_world *world, int64_t limit) {
@@ -146,6 +147,32 @@ void rt_budget_give(struct rt_budget *budget, int64_t bytes) {
         if (!RT_MUTANT(room_wakes_nobody)) {
             rt_wake(budget->world, &budget->changed);
         }
+    }
+}
+
+/* Lets go some of what is held. */
+static void let_go(struct rt_budget *budget, int64_t most) {
+    int64_t held = atomic_load(&budget->held);
+    int64_t part;
+    do {
+        part = held < most ? held : most;
+        if (part <= 0) {
+            return;
+        }
+    } while (!atomic_compare_exchange_weak(&budget->held, &held, held - part));
+    rt_budget_give(budget, part);
+}
+
+/* What is held meanwhile is not seen by those who wait: so nobody is woken for nothing. */
+void rt_budget_settle_slowly(struct rt_budget *budget, int64_t bytes, int64_t room) {
+    int64_t held = atomic_fetch_add(&budget->held, bytes) + bytes;
+    int64_t held_max = budget->limit - budget->limit / HELD_PART;
+    int64_t above = atomic_load(&budget->available) - (room > 0 ? room : 0);
+    int64_t more = held_max - held < above ? held_max - held : above;
+    if (more > 0) {
+        atomic_fetch_add(&budget->held, take_available(budget, 1, more));
+    } else if (-more >= budget->lump || room >= budget->limit) {
+        let_go(budget, -more);
     }
 }
 

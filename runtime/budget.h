@@ -6,7 +6,10 @@
  * A thread caches credit, so that most takes touch only its own line; cached credit can be called
  * back by any thread that finds the budget short.
  *
- *   limit = available + sum of cached credit + used
+ * Charges are an estimate of what memory is used. Whoever sees that more is used holds bytes back,
+ * so that the estimate need not be exact for the memory to stay within a bound.
+ *
+ *   limit = available + sum of cached credit + held + used
  */
 #ifndef RT_BUDGET_H
 #define RT_BUDGET_H
@@ -36,6 +39,7 @@ struct rt_budget {
     _Atomic(struct rt_credit *) credits; /* push only, freed by their owner after deinit */
     _Atomic uint32_t changed;            /* bumped when bytes come back and somebody waits */
     _Atomic uint32_t waiters;
+    _Atomic int64_t held; /* never all of the limit: something gets through whatever happens */
 };
 
 void rt_budget_init(struct rt_budget *budget, struct rt_world *world, int64_t limit);
@@ -68,7 +72,19 @@ static inline bool rt_budget_take(struct rt_budget *budget, struct rt_credit *cr
 }
 /* Gives back from anywhere. */
 void rt_budget_give(struct rt_budget *budget, int64_t bytes);
-/* Bytes taken and not given back; cached credit is not counted. */
+/* Gives back from anywhere, 0 for nothing, and then holds back what is available above `room`, or
+ * lets go what is held as far as there is room. */
+void rt_budget_settle_slowly(struct rt_budget *budget, int64_t bytes, int64_t room);
+static inline void rt_budget_settle(struct rt_budget *budget, int64_t bytes, int64_t room) {
+    if (room >= budget->limit && atomic_load_explicit(&budget->held, memory_order_relaxed) == 0) {
+        if (bytes != 0) {
+            rt_budget_give(budget, bytes);
+        }
+    } else {
+        rt_budget_settle_slowly(budget, bytes, room);
+    }
+}
+/* Bytes taken and not given back, and those held; cached credit is not counted. */
 int64_t rt_budget_used(const struct rt_budget *budget);
 /* Waits until a take of `bytes` has a chance; false at the deadline. Application threads only. */
 bool rt_budget_wait(struct rt_budget *budget, int64_t bytes, uint64_t deadline_ns);

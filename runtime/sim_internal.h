@@ -229,6 +229,7 @@ struct sim {
     struct sim_block *blocks;
     uint64_t memory_acquired; /* calls so far */
     uint64_t memory_fails_at; /* this call, 0: none */
+    uint64_t span_bytes;      /* held through span_acquire */
     const char *spared_kind;  /* its actors are not counted */
 
     /* trace */
@@ -344,6 +345,10 @@ void sim_stacks_deinit(struct sim *sim);
 
 void *sim_memory_acquire(struct rt_world *world, size_t size);
 void sim_memory_release(struct rt_world *world, void *memory, size_t size);
+void *sim_span_acquire(struct rt_world *world, size_t size, bool soon);
+void sim_span_release(struct rt_world *world, void *memory, size_t size);
+bool sim_block_take(struct rt_world *world, size_t size);
+void sim_block_give(struct rt_world *world, void *block, size_t size);
 /* Asserts that everything came back, and names what did not. */
 void sim_memory_deinit(struct sim *sim);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Counted memory that can run short on command. Every block is on a list, so that a leak is named;
- * fresh and released bytes are spoilt, so that reading them shows.
+ * Counted memory that can run short on command. Every block that is not a pool's is on a list, so
+ * that a leak is named; fresh and released bytes are spoilt, so that reading them shows.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -83,6 +83,44 @@ void sim_memory_release(struct rt_world *world, void *memory, size_t size) {
     free(block);
 }
 
+void *sim_span_acquire(struct rt_world *world, size_t size, bool soon) {
+    (void)soon;
+    struct sim *sim = sim_of(world);
+    if (fails_now(sim, size) || size > SIM_BLOCK_SIZE_MAX) {
+        return NULL;
+    }
+    size_t rounded = (size + RT_SPAN_BYTES - 1) / RT_SPAN_BYTES * RT_SPAN_BYTES;
+    void *span = aligned_alloc(RT_SPAN_BYTES, rounded);
+    RT_ASSERT(span != NULL);
+    sim->span_bytes += size;
+    memset(span, FRESH, size);
+    return span;
+}
+
+void sim_span_release(struct rt_world *world, void *memory, size_t size) {
+    struct sim *sim = sim_of(world);
+    RT_ASSERT(sim->span_bytes >= size);
+    sim->span_bytes -= size;
+    free(memory);
+}
+
+/* Blocks are counted in place of the spans that they are cut from, and can run short as well. */
+bool sim_block_take(struct rt_world *world, size_t size) {
+    struct sim *sim = sim_of(world);
+    if (fails_now(sim, size) || size > SIM_BLOCK_SIZE_MAX) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&world->memory_used, size, memory_order_relaxed);
+    return true;
+}
+
+void sim_block_give(struct rt_world *world, void *block, size_t size) {
+    atomic_fetch_sub_explicit(&world->memory_used, size, memory_order_relaxed);
+    if (block != NULL) {
+        spoil(block, size, RELEASED);
+    }
+}
+
 void sim_memory_deinit(struct sim *sim) {
     unsigned named = 0;
     for (struct sim_block *block = sim->blocks; block != NULL && named < 20; block = block->next) {
@@ -91,7 +129,7 @@ void sim_memory_deinit(struct sim *sim) {
         named++;
     }
     RT_ASSERT(sim->blocks == NULL); /* every acquired byte was released */
-    RT_ASSERT(atomic_load(&sim->world.memory_used) == 0);
+    RT_ASSERT(atomic_load(&sim->world.memory_used) == 0 && sim->span_bytes == 0);
 }
 
 void rt_sim_fail_memory(struct rt_world *world, uint64_t nth) {

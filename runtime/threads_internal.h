@@ -284,6 +284,8 @@ uint64_t system_random(struct rt_world *world);
 uint64_t system_seed(void);
 void *system_acquire(struct rt_world *world, size_t size);
 void system_release(struct rt_world *world, void *memory, size_t size);
+void *system_span_acquire(struct rt_world *world, size_t size, bool soon);
+void system_span_release(struct rt_world *world, void *memory, size_t size);
 bool system_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
                  uint64_t deadline_ns);
 void system_wake(struct rt_world *world, _Atomic uint32_t *word);

@@ -10,12 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/assert.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 enum { NS_PER_S = 1000000000, NS_PER_MS = 1000000, MS_PER_S = 1000 };
 
@@ -55,6 +60,32 @@ void *system_acquire(struct rt_world *world, size_t size) {
 
 void system_release(struct rt_world *world, void *memory, size_t size) {
     free(memory);
+    uint64_t before = atomic_fetch_sub_explicit(&world->memory_used, size, memory_order_relaxed);
+    RT_ASSERT(before >= size);
+}
+
+/* More is mapped than is asked for, so that an aligned part is in it. What is written to soon is
+ * populated at once, where the kernel can (5.14): a page fault costs more than a page. */
+void *system_span_acquire(struct rt_world *world, size_t size, bool soon) {
+    size_t most = size + RT_SPAN_BYTES;
+    char *mapped = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) {
+        return NULL;
+    }
+    size_t before = (RT_SPAN_BYTES - (uintptr_t)mapped % RT_SPAN_BYTES) % RT_SPAN_BYTES;
+    if (before > 0) {
+        (void)munmap(mapped, before);
+    }
+    (void)munmap(mapped + before + size, most - before - size);
+    if (soon) {
+        (void)madvise(mapped + before, size, MADV_POPULATE_WRITE);
+    }
+    atomic_fetch_add_explicit(&world->memory_used, size, memory_order_relaxed);
+    return mapped + before;
+}
+
+void system_span_release(struct rt_world *world, void *memory, size_t size) {
+    (void)munmap(memory, size);
     uint64_t before = atomic_fetch_sub_explicit(&world->memory_used, size, memory_order_relaxed);
     RT_ASSERT(before >= size);
 }

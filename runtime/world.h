@@ -113,6 +113,13 @@ struct rt_world_ops {
 
     void *(*memory_acquire)(struct rt_world *world, size_t size); /* 16-aligned; NULL when short */
     void (*memory_release)(struct rt_world *world, void *memory, size_t size);
+    /* RT_SPAN_BYTES-aligned; NULL when short. `soon`: all of it will be written to. */
+    void *(*span_acquire)(struct rt_world *world, size_t size, bool soon);
+    void (*span_release)(struct rt_world *world, void *memory, size_t size);
+    /* Of a pool's blocks, which are cut from spans. NULL: nobody asks. */
+    bool (*block_take)(struct rt_world *world, size_t size); /* false: this one is not to be had */
+    void (*block_give)(struct rt_world *world, void *block,
+                       size_t size); /* NULL: it came to nothing */
 
     void (*submit)(struct rt_world *world, struct rt_actor *actor);
     void (*timer_arm)(struct rt_world *world, struct rt_timer *timer, uint64_t deadline_ns);
@@ -156,7 +163,7 @@ struct rt_world_ops {
     void (*destroy)(struct rt_world *world);
 };
 
-enum { RT_WORLD_APART_BYTES = 128 };
+enum { RT_WORLD_APART_BYTES = 128, RT_SPAN_BYTES = 1 << 20 };
 
 struct rt_world {
     /* -- constant; read by each call of an application -- */
@@ -170,8 +177,10 @@ struct rt_world {
     /* -- counted by anybody -- */
     _Atomic uint64_t actors_started;
     _Atomic uint64_t actors_gone;
-    _Atomic uint64_t wakeups;     /* times a worker went from asleep to awake */
-    _Atomic uint64_t memory_used; /* bytes now held through memory_acquire */
+    _Atomic uint64_t wakeups; /* times a worker went from asleep to awake */
+    _Atomic uint64_t
+        memory_used; /* bytes now held through memory_acquire and, here where block_take
+                                     is NULL, span_acquire, there block_take */
 };
 
 /* How often this process is the child of a fork: written only in a child that has one thread. */

@@ -117,6 +117,7 @@ static bool pack(struct sealer *self) {
         send_unpacked(self);
         return true;
     }
+    chunk_trim(self->producer, self->out_last);
     self->batch->packed = self->out_first;
     self->batch->payload_bytes = self->out_bytes;
     send_back(self, codec->id);

@@ -12,15 +12,18 @@
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
 
-/* One class of the pool. */
-enum { BATCH_BYTES = RT_POOL_SMALLEST };
-_Static_assert(sizeof(struct batch) <= BATCH_BYTES, "a batch fits into the smallest class");
+_Static_assert(sizeof(struct batch) <= RT_POOL_GRANULE_BYTES, "a batch is the least block");
 
 enum {
-    CHUNK_FIRST_BYTES = 512 - (int)sizeof(struct chunk),
-    CHUNK_LARGEST_BYTES = RT_POOL_LARGEST - (int)sizeof(struct chunk),
-    SLOT_BLOCK_FIRST_BYTES = 512,
-    SLOT_BLOCK_LARGEST_BYTES = 16384
+    BATCH_BYTES = RT_POOL_GAP_BYTES == 0 ? RT_POOL_GRANULE_BYTES : 2 * RT_POOL_GRANULE_BYTES,
+    CHUNK_FIRST_BYTES = 2 * RT_POOL_GRANULE_BYTES - RT_POOL_GAP_BYTES - (int)sizeof(struct chunk),
+    CHUNK_PAGE_BYTES = RT_POOL_SMALL_BYTES_MAX - (int)sizeof(struct chunk),
+    CHUNK_PAGE_UNTIL_BYTES = 196608, /* of a batch: one page finds a place more easily than two */
+    CHUNK_DOUBLED_BYTES_MAX = 2048,
+    CHUNK_WHOLE_BYTES_MAX = 4096, /* a batch that becomes no larger begins with one for all of it */
+    SLOT_BLOCK_FIRST_BYTES = RT_POOL_GRANULE_BYTES - RT_POOL_GAP_BYTES,
+    SLOT_BLOCK_LARGEST_BYTES = 8192 - RT_POOL_GAP_BYTES,
+    TRIM_LEAST_BYTES = 1024 /* what is less is not worth the while */
 };
 
 static struct producer *producer_of(const struct batch *batch) {
@@ -49,15 +52,25 @@ static void chunks_release(struct producer *producer, struct chunk *chunk) {
     }
 }
 
+/* A batch that may become large begins with a part of that: it may also stay small. */
+static size_t first_bytes(uint32_t size_hint) {
+    size_t first = size_hint <= CHUNK_WHOLE_BYTES_MAX ? size_hint : size_hint / 4;
+    first = first < CHUNK_FIRST_BYTES ? CHUNK_FIRST_BYTES : first;
+    return first < CHUNK_PAGE_BYTES - BATCH_BYTES ? first : CHUNK_PAGE_BYTES - BATCH_BYTES;
+}
+
 /* Everything but its place in the partition and its flush epoch. */
 static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
                                 uint32_t size_hint) {
     struct producer *producer = partition->topic->producer;
     size_t capacity;
-    struct batch *batch = rt_pool_take(producer->pool, sizeof *batch, &capacity);
+    /* the batch and its first chunk: one block taken, two given */
+    struct batch *batch = rt_pool_take(
+        producer->pool, BATCH_BYTES + sizeof(struct chunk) + first_bytes(size_hint), &capacity);
     if (batch == NULL) {
         return NULL;
     }
+    size_t first_at = rt_pool_split(batch, sizeof *batch);
     *batch = (struct batch){.mail = {.kind = MAIL_BATCH},
                             .partition = partition,
                             .pins = 1,
@@ -70,13 +83,9 @@ static struct batch *batch_make(struct partition *partition, uint64_t opened_ns,
                             .producer_epoch = -1,
                             .base_sequence = -1,
                             .refused_leader_epoch = -1};
-    size_t first = size_hint < CHUNK_FIRST_BYTES ? CHUNK_FIRST_BYTES : size_hint;
-    batch->first =
-        chunk_create(producer, first > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : first);
-    if (batch->first == NULL) {
-        rt_pool_give(producer->pool, batch, capacity);
-        return NULL;
-    }
+    batch->first = (struct chunk *)(void *)((char *)batch + first_at);
+    *batch->first =
+        (struct chunk){.capacity = (uint32_t)(capacity - first_at - sizeof(struct chunk))};
     batch->last = batch->first;
     batch->chunk_count = 1;
     batch_resume(batch);
@@ -131,15 +140,32 @@ static bool chain_chunk(struct batch *batch, struct chunk *chunk) {
     return true;
 }
 
-/* Chunks double until the largest, so that memory follows the bytes that wait. */
+/* Chunks grow with the batch, so that memory follows the bytes that wait: at first it doubles, then
+ * half of it is added, and once it has many chunks it doubles again, for BATCH_CHUNKS_MAX of them
+ * to hold a megabyte and more. */
 static bool chunk_for(struct batch *batch, size_t bytes) {
-    struct chunk *last = batch->last;
+    const struct chunk *last = batch->last;
     if (last->capacity - last->used >= bytes) {
         return true;
     }
-    size_t wanted = (size_t)last->capacity * 2;
-    wanted = wanted > CHUNK_LARGEST_BYTES ? CHUNK_LARGEST_BYTES : wanted;
+    size_t have = batch->raw_bytes;
+    size_t left = batch->bytes_max - have;
+    bool doubles = have < CHUNK_DOUBLED_BYTES_MAX || batch->chunk_count >= BATCH_CHUNKS_MAX / 2;
+    size_t wanted = doubles ? have : have / 2;
+    wanted = wanted < left ? wanted : left;
+    if (have < CHUNK_PAGE_UNTIL_BYTES && wanted > CHUNK_PAGE_BYTES) {
+        wanted = CHUNK_PAGE_BYTES;
+    }
     return chain_chunk(batch, chunk_create(producer_of(batch), bytes > wanted ? bytes : wanted));
+}
+
+void chunk_trim(struct producer *producer, struct chunk *chunk) {
+    if (chunk->capacity - chunk->used < TRIM_LEAST_BYTES) {
+        return;
+    }
+    size_t capacity = rt_pool_trim(producer->pool, chunk, sizeof *chunk + chunk->capacity,
+                                   sizeof *chunk + chunk->used);
+    chunk->capacity = (uint32_t)(capacity - sizeof *chunk);
 }
 
 static bool slots_make(struct batch *batch) {
@@ -268,8 +294,21 @@ static void sum_add(void *context, const void *data, size_t size) {
     *crc = kafka_crc32c(*crc, data, size);
 }
 
+/* Gives back what it will not need any more. */
+static void batch_trim(struct batch *batch) {
+    struct producer *producer = producer_of(batch);
+    struct slot_block *block = batch->slots_last;
+    chunk_trim(producer, batch->last);
+    if (block != NULL && batch->slots_left * sizeof(struct slot) >= TRIM_LEAST_BYTES) {
+        uint32_t used = block->capacity - batch->slots_left;
+        block->bytes = (uint32_t)rt_pool_trim(producer->pool, block, block->bytes,
+                                              sizeof *block + used * sizeof(struct slot));
+    }
+}
+
 void batch_seal(struct batch *batch, uint8_t codec) {
     RT_ASSERT(batch->records > 0 && !batch->sealed);
+    batch_trim(batch);
     if (codec == KAFKA_CODEC_NONE) {
         batch->payload_bytes = batch->raw_bytes;
     }
@@ -356,7 +395,7 @@ static void batch_free(struct batch *batch) {
         rt_pool_give(producer->pool, block, block->bytes);
         block = next;
     }
-    rt_pool_give(producer->pool, batch, BATCH_BYTES);
+    rt_pool_give(producer->pool, batch, sizeof *batch);
 }
 
 static void batch_unlive(struct batch *batch) {
@@ -396,14 +435,16 @@ void batch_unpin(struct batch *batch) {
     }
     chunks_release(producer, batch->first);
     share_drop(producer, &batch->partition->share, batch->charge);
-    room_give(producer, (batch->charge - report_charge(batch)) * (1 + RT_MUTANT(credit_twice)));
+    int64_t charge = (batch->charge - report_charge(batch)) * (1 + RT_MUTANT(credit_twice));
     batch_unlive(batch);
+    room_give(producer, charge);
 }
 
 void batch_reported(struct batch *batch) {
     struct producer *producer = producer_of(batch);
-    room_give(producer, report_charge(batch));
+    int64_t charge = report_charge(batch);
     batch_unlive(batch);
+    room_give(producer, charge);
 }
 
 void batch_replaced(struct batch *whole) {

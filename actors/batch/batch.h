@@ -345,6 +345,8 @@ void batch_unpin(struct batch *batch);
 void batch_reported(struct batch *batch);
 
 struct chunk *chunk_create(struct producer *producer, size_t data_bytes);
+/* Nothing more will be written behind what is there: gives the rest back. */
+void chunk_trim(struct producer *producer, struct chunk *chunk);
 void chunk_release(struct producer *producer, struct chunk *chunk);
 
 void batch_list_push(struct batch_list *list, struct batch *batch);

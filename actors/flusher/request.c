@@ -8,7 +8,7 @@
 #include "runtime/assert.h"
 #include "runtime/mutant.h"
 
-_Static_assert(sizeof(struct request) <= RT_POOL_LARGEST, "a request is one block of the pool");
+_Static_assert(sizeof(struct request) <= 65536, "for each broker that is written to");
 
 static struct producer *producer_of(const struct flusher *self) {
     return self->broker->producer;
@@ -43,6 +43,7 @@ static void request_give(struct flusher *self, struct request *request) {
         self->spare = request;
     } else {
         rt_pool_give(producer_of(self)->pool, request, request->bytes);
+        room_review(producer_of(self));
     }
 }
 

@@ -24,6 +24,7 @@
 
 #include "runtime/budget.h"
 #include "runtime/lane.h"
+#include "runtime/pool.h"
 #include "runtime/world.h"
 
 struct chunk;
@@ -31,7 +32,7 @@ struct producer;
 struct topic;
 
 enum {
-    INPUT_CHUNK_BYTES = 65536,
+    INPUT_CHUNK_BYTES = 2 * RT_POOL_PAGE_BYTES - RT_POOL_GAP_BYTES,
     INPUT_ADOPT_BYTES = 16384,  /* larger bodies travel in a chunk of their own, copied once */
     INPUT_NOTIFY_BYTES = 32768, /* a lane is swept at the latest when so much waits in it */
     INPUT_RECORD_SHARE = 48     /* charged beside the body: prefix, slot, bookkeeping */
@@ -121,6 +122,10 @@ uint64_t input_headers_size(const sluice_record *record, uint64_t size);
 uint8_t *input_headers_put(uint8_t *out, const sluice_record *record);
 void input_notify_now(struct input_lane *lane);
 
+/* With one reference, and room for `data_bytes`. NULL when memory is short. */
+struct input_chunk *input_chunk_create(struct producer *producer, size_t data_bytes);
+/* Gives back what lies behind the first `data_bytes`, when nobody else refers to it. */
+void input_chunk_trim(struct producer *producer, struct input_chunk *chunk, size_t data_bytes);
 void input_chunk_release(struct producer *producer, struct input_chunk *chunk);
 
 #endif

@@ -88,16 +88,42 @@ static void slot_leave(struct input_lane *lane) {
     at->slot_next = lane->slot_next;
 }
 
+struct input_chunk *input_chunk_create(struct producer *producer, size_t data_bytes) {
+    size_t bytes;
+    struct input_chunk *chunk = rt_pool_take(producer->pool, sizeof *chunk + data_bytes, &bytes);
+    if (chunk == NULL) {
+        return NULL;
+    }
+    atomic_fetch_add_explicit(&producer->input_bytes, (int64_t)bytes, memory_order_relaxed);
+    room_review(producer);
+    atomic_init(&chunk->references, 1);
+    chunk->bytes = (uint32_t)bytes;
+    atomic_init(&chunk->published, 0);
+    atomic_init(&chunk->next, NULL);
+    return chunk;
+}
+
+void input_chunk_trim(struct producer *producer, struct input_chunk *chunk, size_t data_bytes) {
+    size_t bytes = rt_pool_trim(producer->pool, chunk, chunk->bytes, sizeof *chunk + data_bytes);
+    atomic_fetch_sub_explicit(&producer->input_bytes, chunk->bytes - (int64_t)bytes,
+                              memory_order_relaxed);
+    chunk->bytes = (uint32_t)bytes;
+    room_review(producer);
+}
+
 void input_chunk_release(struct producer *producer, struct input_chunk *chunk) {
     /* acq_rel: whoever comes last must see all readers done */
     if (atomic_fetch_sub_explicit(&chunk->references, 1, memory_order_acq_rel) == 1) {
+        atomic_fetch_sub_explicit(&producer->input_bytes, chunk->bytes, memory_order_relaxed);
         rt_pool_give(producer->pool, chunk, chunk->bytes);
+        room_review(producer);
     }
 }
 
 void input_deinit(struct producer *producer) {
     bool cleared = producer->owns_world && rt_thread_slots_clear(producer->world);
-    struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);
+    struct input_lane *lane =
+        atomic_exchange_explicit(&producer->lanes, NULL, memory_order_acquire);
     while (lane != NULL) {
         struct input_lane *next = lane->next;
         if (!cleared) {
@@ -117,15 +143,10 @@ void input_deinit(struct producer *producer) {
 }
 
 static bool chunk_new(struct input_lane *lane) {
-    size_t bytes;
-    struct input_chunk *chunk = rt_pool_take(lane->producer->pool, INPUT_CHUNK_BYTES, &bytes);
+    struct input_chunk *chunk = input_chunk_create(lane->producer, INPUT_CHUNK_CAPACITY);
     if (chunk == NULL) {
         return false;
     }
-    atomic_init(&chunk->references, 1);
-    chunk->bytes = (uint32_t)bytes;
-    atomic_init(&chunk->published, 0);
-    atomic_init(&chunk->next, NULL);
     if (lane->tail == NULL) {
         atomic_store_explicit(&lane->head, chunk, memory_order_release);
     } else {

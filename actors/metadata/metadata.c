@@ -165,6 +165,7 @@ static enum rt_verdict metadata_run(struct rt_actor *actor, struct rt_turn *turn
     }
     hints_learn(metadata, turn);
     ask_step(metadata, turn);
+    rt_pool_review(metadata->producer->pool); /* an idle producer is woken for nothing else */
     return more ? RT_AGAIN : RT_IDLE;
 }
 

@@ -90,18 +90,19 @@ static bool park(struct partition_actor *self, struct run *run) {
     if (park_behind(self, run)) {
         return false;
     }
-    size_t wanted = sizeof(struct input_chunk) + (follows && size < PARK_BYTES ? PARK_BYTES : size);
-    size_t bytes;
-    struct input_chunk *chunk = rt_pool_take(producer->pool, wanted, &bytes);
+    struct input_chunk *chunk =
+        input_chunk_create(producer, follows && size < PARK_BYTES ? PARK_BYTES : size);
     if (chunk == NULL) {
         return true; /* it stays where it is */
     }
-    atomic_init(&chunk->references, 1);
-    chunk->bytes = (uint32_t)bytes;
     uint32_t copied = copy_out(chunk->data, run);
     run_clear(producer, run);
     run->pieces[0] = (struct run_piece){chunk, 0, copied};
     run->piece_count = 1;
+    if (self->gathering != NULL) { /* nothing will be added to that one any more */
+        const struct run_piece *last = &self->gathering->pieces[0];
+        input_chunk_trim(producer, last->chunk, last->to);
+    }
     self->gathering = run;
     return true;
 }

@@ -46,6 +46,8 @@ static void stretch_end(struct writer *writer, struct stretch *stretch) {
     if (batch != NULL && (batch->urgent || stretch->partition->index < 0)) {
         stretch_close(writer, stretch, BATCH_CLOSED_HURRY);
     } else if (batch != NULL) {
+        /* who closes it may be somebody else */
+        partition_size_hint_set(stretch->partition, batch->raw_bytes);
         batch_pause(batch);
         count_charge(stretch);
         bool open = writing_end(stretch->partition, batch);

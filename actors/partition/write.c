@@ -221,6 +221,7 @@ void write_runs(struct partition_actor *self, struct rt_turn *turn) {
         run_finish(&writer, run);
     }
     writer_end(&writer);
+    room_review(self->topic->producer);
     if (!knows && !self->short_of_memory) {
         park_fresh(self);
     }

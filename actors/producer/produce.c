@@ -70,9 +70,14 @@ sluice_code record_admit(struct producer *producer, const sluice_record *record,
     return admit(producer, record, body_size);
 }
 
+enum { REPORTS_MATTER_PART = 64 };
+
 sluice_code why_full(struct producer *producer, sluice_code full) {
     uint64_t reports = atomic_load_explicit(&producer->reports.waiting, memory_order_relaxed);
     int64_t share = (int64_t)(reports * sizeof(struct slot));
+    if (share >= producer->budget.limit / REPORTS_MATTER_PART) { /* small batches take more */
+        share += atomic_load_explicit(&producer->budget.held, memory_order_relaxed);
+    }
     return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : full;
 }
 

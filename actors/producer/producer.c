@@ -13,8 +13,8 @@
 #include "runtime/assert.h"
 #include "runtime/threads.h"
 
-/* Free buffers kept for reuse: part of the memory beyond buffer.memory. */
-enum { POOL_KEEP_BYTES = 4 << 20 };
+/* Free memory kept for reuse when little is in use. */
+enum { POOL_KEEP_BYTES = 2 << 20 };
 
 /* -- actors, counted -- */
 
@@ -68,11 +68,12 @@ static bool prepare(struct producer *producer) {
     if (!counters_open(producer)) {
         return false;
     }
-    producer->pool = rt_pool_create(producer->world, POOL_KEEP_BYTES);
+    const struct sluice_config *config = producer->config;
+    producer->pool =
+        rt_pool_create(producer->world, (size_t)config->buffer_memory, POOL_KEEP_BYTES);
     if (producer->pool == NULL) {
         return false;
     }
-    const struct sluice_config *config = producer->config;
     rt_budget_init(&producer->budget, producer->world, config->buffer_memory);
     uint64_t most = (uint64_t)(config->buffer_memory - INPUT_RECORD_SHARE);
     uint64_t alone = (uint64_t)config->max_request_size;
@@ -276,6 +277,7 @@ void sluice_producer_free(sluice_producer *handle) {
     topics_free(producer);
     seal_free(producer);
     shares_deinit(&producer->shares);
+    rt_budget_settle(&producer->budget, 0, producer->budget.limit); /* nothing is in the way now */
     rt_budget_deinit(&producer->budget);
     input_deinit(producer);
     rt_pool_destroy(producer->pool);

@@ -19,6 +19,7 @@
 #include "actors/identity/identity.h"
 #include "actors/input/input.h"
 #include "actors/metadata/metadata.h"
+#include "actors/producer/room.h"
 #include "actors/report/report.h"
 #include "actors/retry/retry.h"
 #include "actors/share/share.h"
@@ -64,7 +65,8 @@ struct producer {
     _Atomic uint32_t sealer_turn;
 
     _Atomic(struct input_lane *) lanes;
-    _Atomic uint64_t writer; /* stamp << 16 | lane: who wrote last (input/input.h) */
+    _Atomic int64_t input_bytes; /* of input chunks */
+    _Atomic uint64_t writer;     /* stamp << 16 | lane: who wrote last (input/input.h) */
 
     _Atomic uint32_t closed;      /* no more admission */
     _Atomic uint32_t hurry;       /* callers that wait: nothing lingers while it is not 0 */

@@ -33,12 +33,6 @@ void news_tell(struct producer *producer) {
     }
 }
 
-void room_give(struct producer *producer, int64_t bytes) {
-    rt_budget_give(&producer->budget, bytes);
-    share_review(producer);
-    RT_UNLESS_MUTANT(room_wakes_nobody, news_tell(producer));
-}
-
 /* -- one record -- */
 
 static uint32_t milliseconds(uint64_t from_ns, uint64_t to_ns) {

@@ -58,7 +58,5 @@ size_t report_serve(struct producer *producer);
 uint32_t news_register(struct producer *producer);
 bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
 void news_tell(struct producer *producer);
-/* Gives bytes back to the budget, and tells those who wait for room and for reports at once. */
-void room_give(struct producer *producer, int64_t bytes);
 
 #endif

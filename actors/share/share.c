@@ -29,15 +29,20 @@ uint16_t share_group_of(const struct broker *leader) {
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
+/* What there is to share: less when records take more memory than they are charged. */
+static int64_t all_bytes(const struct producer *producer) {
+    return producer->budget.limit - atomic_load(&producer->budget.held);
+}
+
 static bool is_short(const struct producer *producer, int64_t parts) {
     int64_t free_bytes = atomic_load(&producer->budget.available);
-    return free_bytes < producer->budget.limit / SHORT_PARTS * parts;
+    return free_bytes < all_bytes(producer) / SHORT_PARTS * parts;
 }
 
 static bool is_over(const struct producer *producer, uint16_t group, int64_t parts) {
     const struct shares *shares = &producer->shares;
     int64_t used = atomic_load(&shares->used_count);
-    return used > 1 && atomic_load(&shares->groups[group].held) > producer->budget.limit / used &&
+    return used > 1 && atomic_load(&shares->groups[group].held) > all_bytes(producer) / used &&
            is_short(producer, parts);
 }
 

@@ -59,10 +59,6 @@ struct input_lane *input_lane_find(struct producer *producer, void **slot) {
     return NULL;
 }
 
-void share_review(struct producer *producer) {
-    (void)producer;
-}
-
 void producer_actor_start(struct producer *producer, struct rt_actor *actor,
                           const struct rt_actor_kind *kind) {
     (void)producer;

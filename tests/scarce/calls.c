@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -335,6 +336,10 @@ REAL(void *, realloc, void *memory, size_t size) {
 }
 REAL(void *, aligned_alloc, size_t alignment, size_t size) {
     MEMORY(__real_aligned_alloc(alignment, size));
+}
+REAL(void *, mmap, void *where, size_t size, int protection, int flags, int file, off_t offset) {
+    return failure(CALL_MEMORY) != 0 ? MAP_FAILED
+                                     : __real_mmap(where, size, protection, flags, file, offset);
 }
 REAL(char *, strdup, const char *text) {
     MEMORY(__real_strdup(text));

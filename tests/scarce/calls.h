@@ -15,7 +15,7 @@
 
 enum call {
     CALL_NONE,
-    CALL_MEMORY, /* malloc, calloc, realloc, aligned_alloc, strdup, strndup */
+    CALL_MEMORY, /* malloc, calloc, realloc, aligned_alloc, mmap, strdup, strndup */
     CALL_SOCKET,
     CALL_CONNECT,
     CALL_SO_ERROR, /* getsockopt itself */

@@ -18,12 +18,12 @@ NOT_REFUSED = {
         clock_getres clock_gettime getpid getrusage isatty pthread_detach pthread_getspecific
         pthread_join pthread_key_delete pthread_mutex_lock pthread_mutex_unlock pthread_once
         pthread_self sched_yield""",
-    'fails without harm: nobody looks': 'pthread_atfork pthread_setname_np fcntl',
+    'fails without harm: nobody looks': 'pthread_atfork pthread_setname_np fcntl madvise munmap',
     'is liburcu\'s': """
         compat_futex_async urcu_qsbr_gp urcu_qsbr_reader urcu_qsbr_register_thread
         urcu_qsbr_synchronize_rcu urcu_qsbr_unregister_thread""",
     'is the simulator\'s, which ends with what it cannot have': """
-        _longjmp _setjmp getcontext makecontext mmap mprotect munmap setcontext""",
+        _longjmp _setjmp getcontext makecontext mprotect setcontext""",
     'writes to the terminal; main asks at the end whether it could': """
         fflush fprintf fputc fputs fwrite perror printf putc putchar puts stderr stdout vfprintf""",
     'reads the files of the demonstration': """
