@@ -369,8 +369,8 @@ Test(liar, that_sends_clients_away_is_left_for_the_bootstrap_servers) {
 
 /* ---- one lie --------------------------------------------------------------------------------- */
 
-/* Five records in one batch, which is refused once. */
-static struct rig *refused_once(const struct refusal *refusal) {
+/* Five records are produced, for one batch, which is refused once. */
+static struct rig *start_refused(const struct refusal *refusal) {
     struct rig_setup setup = {.seed = 1,
                               .bootstrap = "10.0.0.1:9092",
                               .settings = (const char *[]){"linger.ms", "20", NULL}};
@@ -382,8 +382,13 @@ static struct rig *refused_once(const struct refusal *refusal) {
     rig_flush(rig);
     liars->refusal = refusal;
     rig_produce_some(rig, 0, 5);
+    return rig;
+}
+
+static struct rig *refused_once(const struct refusal *refusal) {
+    struct rig *rig = start_refused(refusal);
     cr_assert(rig_await(rig, 6, 20000), "%u of 6", rig->reported);
-    cr_expect_eq(liars->refusals, 1);
+    cr_expect_eq(((struct liars *)rig->user)->refusals, 1);
     return rig;
 }
 
@@ -410,6 +415,33 @@ Test(liar, that_names_records_that_are_none_refuses_only_those_that_are) {
         cr_expect_eq(report->error, i == 3 ? SLUICE_BROKER_INVALID_RECORD : SLUICE_OK, "%u", i);
     }
     end(rig);
+}
+
+/* The batch that names records is cut when there is memory for it. Until then it goes whole again,
+ * and this broker takes it then. */
+Test(liar, that_names_a_record_is_heard_when_memory_is_short) {
+    static const struct refusal refusal = {.error_code = SLUICE_BROKER_INVALID_RECORD,
+                                           .leader_id = -1,
+                                           .leader_epoch = -1,
+                                           .leader = {2, {"10.0.0.2", 8}, 9092, {NULL, 0}},
+                                           .named = {{2, {"odd", 3}}},
+                                           .named_count = 1};
+    unsigned whole = 0;
+    for (uint64_t nth = 1; nth <= 40; nth++) {
+        struct rig *rig = start_refused(&refusal);
+        rt_sim_spare_memory(rig->world, "peer");
+        rt_sim_fail_memory(rig->world, nth);
+        cr_assert(rig_await(rig, 6, 20000), "acquisition %d: %u of 6", (int)nth, rig->reported);
+        rt_sim_fail_memory(rig->world, 0);
+        for (uint32_t i = 1; i < rig->count; i++) {
+            bool named = rig->records[i].report.outcome == SLUICE_NOT_PERSISTED;
+            cr_expect(i == 3 || !named, "record %u", i);
+            whole += i == 3 && !named;
+        }
+        end(rig);
+    }
+    cr_expect_gt(whole, 0);
+    cr_expect_lt(whole, 40);
 }
 
 /* Whom it names as the leader cannot be connected to: what metadata tells counts. */
