@@ -8,7 +8,7 @@
 
 #include "protocol/murmur2.h"
 
-enum { TOPICS_MAX = 8, KEYS = 700, PRODUCE = 0 };
+enum { TOPICS_MAX = 8, KEYS = 3000, RECORDS = 4000, PRODUCE = 0 };
 
 static const char *const plain[] = {"linger.ms", "5", NULL};
 
@@ -149,12 +149,12 @@ static struct book *start(uint64_t seed, const char *const *settings) {
 
 /* More partitions than are written at the same time, too. */
 Test(wide, records_with_keys_go_where_java_would_put_them) {
-    static const int32_t partitions[] = {63, 64, 65, 100, 1000, 1500};
+    static const int32_t partitions[] = {63, 64, 65, 100, 1000, 3000};
     for (size_t i = 0; i < sizeof partitions / sizeof partitions[0]; i++) {
         struct book *book = start(1, plain);
         open_wide(book, "wide", partitions[i]);
         await_partitions(book);
-        for (int n = 0; n < 3000; n++) {
+        for (int n = 0; n < RECORDS; n++) {
             produce(book, 0, KEYED, 20);
         }
         cr_expect_gt(end(book), partitions[i] < KEYS ? (uint32_t)partitions[i] / 2 : KEYS / 2);
