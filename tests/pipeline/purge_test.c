@@ -89,6 +89,33 @@ Test(purge, a_second_of_the_other_kind_adds_to_the_first) {
     }
 }
 
+/* More than the topic actor takes in one go: 2 MB of records. Some may have been sent before the
+ * purge comes to them. */
+Test(purge, is_of_all_that_was_produced_before_it) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct rig *rig =
+            rig_start(&(struct rig_setup){.seed = seed,
+                                          .partitions = 2,
+                                          .settings = (const char *[]){"linger.ms", "1000", NULL}});
+        rig_produce(rig, 0);
+        rig_flush(rig);
+        rig->value_size = 1000;
+        for (int32_t i = 0; i < 2000; i++) {
+            rig_produce(rig, i % 2);
+        }
+        purge(rig, SLUICE_PURGE_UNSENT);
+        uint64_t began_ns = rt_now(rig->world);
+        cr_assert(rig_await(rig, rig->count, 1000));
+        cr_expect_lt(rt_now(rig->world) - began_ns, 100 * RIG_MS);
+        for (uint32_t i = 1; i < rig->count; i++) {
+            if (rig->records[i].report.outcome != SLUICE_PERSISTED || i + 100 > rig->count) {
+                expect_purged(rig, i, SLUICE_NOT_PERSISTED);
+            }
+        }
+        end(rig);
+    }
+}
+
 /* Records that have no partition yet were never sent. */
 Test(purge, of_what_was_sent_leaves_records_of_a_topic_that_is_not_there) {
     struct rig_setup setup = mute;
