@@ -56,6 +56,35 @@ Test(budget, a_wait_ends_at_its_deadline_and_says_so) {
     harness_end(world);
 }
 
+/* What memory has no room for is held, so that nobody is given it, and let go when there is. A part
+ * of the limit is never held. */
+Test(budget, holds_back_what_there_is_no_room_for) {
+    struct rt_world *world = harness_world(1);
+    struct rt_budget budget;
+    struct rt_credit credit = {0};
+    rt_budget_init(&budget, world, 3200);
+    rt_budget_join(&budget, &credit);
+    rt_budget_settle(&budget, 0, 1000);
+    cr_expect_eq(rt_budget_used(&budget), 2200);
+    cr_expect(!rt_budget_take(&budget, &credit, 1001));
+    rt_budget_settle(&budget, 0, 3200);
+    cr_expect_eq(rt_budget_used(&budget), 0);
+    rt_budget_settle(&budget, 0, -1);
+    cr_expect_eq(rt_budget_used(&budget), 3100);
+    cr_assert(rt_budget_take(&budget, &credit, 100));
+    cr_expect(!rt_budget_take(&budget, &credit, 1));
+    rt_budget_settle(&budget, 100, 3199);
+    cr_expect_leq(rt_budget_used(&budget), 1 + budget.lump, "a few may stay held");
+    rt_budget_settle(&budget, 0, 3200);
+    cr_expect_eq(rt_budget_used(&budget), 0);
+    rt_budget_settle(&budget, 0, 3199);
+    cr_expect_eq(rt_budget_used(&budget), 1);
+    rt_budget_settle(&budget, 0, 3200);
+    cr_expect_eq(rt_budget_used(&budget), 0, "none stays when there is room for all");
+    rt_budget_deinit(&budget);
+    harness_end(world);
+}
+
 /* ---- a wave ---------------------------------------------------------------------------------- */
 
 enum { THREADS = 4 };
