@@ -58,7 +58,9 @@ struct turns {
 
 static bool read_turn(const sluice_broker_record *record, void *context) {
     struct turns *turns = context;
-    turns->in_order = turns->in_order && *(const int *)record->value == turns->next++;
+    int turn;
+    memcpy(&turn, record->value, sizeof turn);
+    turns->in_order = turns->in_order && turn == turns->next++;
     return true;
 }
 
