@@ -234,11 +234,12 @@ enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
         if (lane == NULL) {
             break;
         }
-        uint32_t bytes = (uint32_t)seen - lane->read_at;
+        uint32_t from = lane->read_at;
         if (!hand_on(self, lane, seen, opened_ns)) {
             result = SWEEP_NO_MEMORY;
             break;
         }
+        uint32_t bytes = lane->read_at - from; /* what other stamps have behind it comes later */
         swept += bytes;
         result = n + 1 == HAND_ONS_MAX || swept >= SWEEP_BYTES_MAX ? SWEEP_MORE : SWEEP_FOUND;
         if (stamp == highest && bytes < SMALL_BYTES && has_caught_up(lane)) {

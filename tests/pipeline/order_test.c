@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Order, exactly one report, nothing lost or doubled: through all that goes wrong around it. */
+#include "pipeline/json_path.h"
 #include "pipeline/rig.h"
 
 enum { PRODUCE = 0 };
@@ -80,6 +81,9 @@ Test(order, of_calls_holds_over_thousands_of_turns) {
     struct turns turns = {.in_order = true};
     cr_expect_eq(broker_cluster_read(rig->cluster, "orders", 0, 0, read_turn, &turns), TURNS);
     cr_expect(turns.in_order);
+    static char json[65536];
+    cr_assert_leq(sluice_producer_counters(rig->producer, json, sizeof json), sizeof json);
+    cr_expect_leq(json_number_at(json, "producer.input_bytes.count", NULL), 5, "looks at it");
     rig_free(rig);
 }
 
