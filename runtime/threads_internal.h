@@ -298,6 +298,13 @@ int system_signal_descriptor(struct rt_world *world);
 void system_signal_set(struct rt_world *world, bool raised);
 uint32_t system_fork_generation(void);
 int system_wall_clock(void); /* the clockid_t that system_wall_ms reads */
+/* Of this process, in however many libraries this code is. An application may see the name. */
+struct worlds {
+    _Atomic uint32_t living;
+    _Atomic bool orphaned; /* forked while its parent had any: liburcu still knows the parent's
+                              workers, and would wait for them for ever */
+};
+extern struct worlds sluice_worlds;
 /* Counts the worlds of this process, between the first use of reclamation and its last. False in a
  * child that was forked while there was one: none can begin. */
 bool system_world_begins(void);

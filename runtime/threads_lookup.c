@@ -9,7 +9,8 @@
  *   DONE                  the actor frees it, by finish or abandon
  *
  * The helper is a reader (liburcu) while it marks: the actor may end at that moment, but is not
- * gone before the mark is made.
+ * gone before the mark is made. It counts as a world meanwhile, for a fork; never inside
+ * getaddrinfo, where it may still be when the last world has ended.
  *
  * | who may call           | from where                            |
  * | start, finish, abandon | an activation of the lookup's actor   |
@@ -139,9 +140,11 @@ static void serve(struct lookups *lookups, struct rt_lookup *lookup) {
         ask_system(lookup);
     }
     atomic_store(&lookups->busy, false);
-    rcu_thread_online();
+    (void)system_world_begins();
+    rcu_register_thread();
     complete(lookup);
-    rcu_thread_offline();
+    rcu_unregister_thread();
+    system_world_ended();
 }
 
 static void wait_for_work(struct lookups *lookups) {
@@ -156,8 +159,6 @@ static void wait_for_work(struct lookups *lookups) {
 
 static void *lookups_main(void *argument) {
     struct lookups *lookups = argument;
-    rcu_register_thread();
-    rcu_thread_offline();
     for (;;) {
         struct rt_lookup *lookup = take_all(lookups);
         if (lookup == NULL && atomic_load(&lookups->stopping)) {
@@ -172,7 +173,6 @@ static void *lookups_main(void *argument) {
             lookup = next;
         }
     }
-    rcu_unregister_thread();
     release(lookups);
     return NULL;
 }

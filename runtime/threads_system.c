@@ -231,15 +231,16 @@ void system_signal_set(struct rt_world *world, bool raised) {
 /* ---- fork ------------------------------------------------------------------------------------ */
 
 _Atomic uint32_t rt_fork_generation; /* process-wide by nature */
-/* Worlds of this process, and whether it was forked while its parent had any. Then liburcu still
- * knows the parent's workers and would wait for them for ever: no world can live here. */
-static _Atomic uint32_t living;
-static bool orphaned;
+/* Each library that has this code has a copy, but all share liburcu, which knows the threads of
+ * each: so this is one for all. The linker takes the first definition that it finds. */
+__attribute__((weak, visibility("default"))) struct worlds sluice_worlds;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void in_child(void) {
     atomic_fetch_add_explicit(&rt_fork_generation, 1, memory_order_relaxed);
-    orphaned = orphaned || atomic_load_explicit(&living, memory_order_relaxed) != 0;
+    if (atomic_load_explicit(&sluice_worlds.living, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&sluice_worlds.orphaned, true, memory_order_relaxed);
+    }
 }
 
 static void watch_forks(void) {
@@ -252,12 +253,12 @@ uint32_t system_fork_generation(void) {
 }
 
 bool system_world_begins(void) {
-    atomic_fetch_add_explicit(&living, 1, memory_order_relaxed);
-    return !orphaned;
+    atomic_fetch_add_explicit(&sluice_worlds.living, 1, memory_order_relaxed);
+    return !atomic_load_explicit(&sluice_worlds.orphaned, memory_order_relaxed);
 }
 
 void system_world_ended(void) {
-    atomic_fetch_sub_explicit(&living, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&sluice_worlds.living, 1, memory_order_relaxed);
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */

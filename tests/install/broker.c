@@ -2,6 +2,8 @@
 /* A user's test: the embedded broker and the producer in one program, both from the prefix. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <sluice/broker.h>
 #include <sluice/sluice.h>
@@ -9,6 +11,18 @@
 static int fail(const char *what, const sluice_error *error) {
     fprintf(stderr, "%s: %s\n", what, error->text);
     return 1;
+}
+
+/* The two libraries share liburcu, which cannot live in a child of a process that had either. */
+static int child_is_refused(const sluice_config *config) {
+    pid_t child = fork();
+    if (child == 0) {
+        sluice_error error = {0};
+        sluice_producer *producer = sluice_producer_open(config, &error);
+        _exit(producer == NULL && error.code == SLUICE_FORKED ? 17 : 1);
+    }
+    int status = 0;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 17;
 }
 
 int main(void) {
@@ -21,6 +35,10 @@ int main(void) {
     if (config == NULL || sluice_config_set(config, "bootstrap.servers",
                                             sluice_broker_bootstrap(broker), &error) != SLUICE_OK) {
         return fail("config", &error);
+    }
+    if (!child_is_refused(config)) {
+        fprintf(stderr, "a child of a process with an embedded broker is not refused\n");
+        return 1;
     }
     sluice_producer *producer = sluice_producer_open(config, &error);
     sluice_config_free(config);
