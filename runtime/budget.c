@@ -45,6 +45,11 @@ int64_t rt_budget_used(const struct rt_budget *budget) {
     return budget->limit - atomic_load(&budget->available) - cached_bytes(budget);
 }
 
+int64_t rt_budget_charged(const struct rt_budget *budget) {
+    int64_t charged = rt_budget_used(budget) - atomic_load(&budget->held);
+    return charged > 0 ? charged : 0;
+}
+
 void rt_budget_deinit(struct rt_budget *budget) {
     RT_ASSERT(rt_budget_used(budget) == 0);
 }

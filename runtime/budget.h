@@ -86,6 +86,8 @@ static inline void rt_budget_settle(struct rt_budget *budget, int64_t bytes, int
 }
 /* Bytes taken and not given back, and those held; cached credit is not counted. */
 int64_t rt_budget_used(const struct rt_budget *budget);
+/* Bytes taken and not given back. What moves at this moment may count twice, or not at all. */
+int64_t rt_budget_charged(const struct rt_budget *budget);
 /* Waits until a take of `bytes` has a chance; false at the deadline. Application threads only. */
 bool rt_budget_wait(struct rt_budget *budget, int64_t bytes, uint64_t deadline_ns);
 

@@ -48,9 +48,10 @@ struct flusher_counted {
     struct rt_times sent;         /* until it was first handed to a connection */
     struct rt_times acknowledged; /* until it was persisted */
     struct rt_sizes request_batches;
-    struct rt_count batches;    /* in requests */
-    struct rt_count returned;   /* batches that went back to their leaders without a hand-over */
-    struct rt_count wire_bytes; /* of requests */
+    struct rt_count batches;       /* in requests */
+    struct rt_count batches_again; /* of them, those that had been in one before */
+    struct rt_count returned;      /* batches that went back to their leaders without a hand-over */
+    struct rt_count wire_bytes;    /* of requests */
     struct rt_count requests_done;
     struct rt_count answer_ns; /* how long requests take, smoothed; 0: not known */
     struct link_counted link;

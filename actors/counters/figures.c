@@ -48,6 +48,7 @@ void figures_add_broker(struct broker_figures *sum, const struct broker_counted 
     sum->batches_returned += rt_count_read(&flusher->returned);
     add_times(&sum->acknowledged, &flusher->acknowledged);
     sum->batches_sent += rt_count_read(&flusher->batches);
+    sum->batches_again += rt_count_read(&flusher->batches_again);
     figures_add_sizes(&sum->request_batches, &flusher->request_batches);
     add_times(&sum->sent, &flusher->sent);
     sum->wire_bytes += rt_count_read(&flusher->wire_bytes);

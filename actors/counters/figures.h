@@ -25,7 +25,7 @@ struct broker_figures {
     struct link_figures link;
     uint64_t closed[BATCH_CLOSED_END];
     uint64_t records_sealed;
-    uint64_t batches_passed, batches_returned, batches_sent;
+    uint64_t batches_passed, batches_returned, batches_sent, batches_again;
     uint64_t requests_done;
     uint64_t wire_bytes;
     uint64_t answer_ns; /* the newest that is known */

@@ -82,7 +82,7 @@ static void show_figures(struct json *json, const struct broker_figures *figures
         json, "batches_queued",
         left_of(figures->batches_passed, figures->batches_returned + figures->batches_sent));
     json_number(json, "batches_sent", figures->batches_sent);
-    json_number(json, "batches_sent_again", left_of(figures->batches_sent, figures->sent.count));
+    json_number(json, "batches_sent_again", figures->batches_again);
     json_number(json, "requests_sent", requests);
     json_number(json, "requests_in_flight", left_of(requests, figures->requests_done));
     json_mean(json, "batches_per_request", figures->batches_sent, requests);

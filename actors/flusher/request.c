@@ -148,6 +148,8 @@ static bool add(struct flusher *self, struct request *request, struct partition 
     if (batch->first_sent_ns == 0) {
         batch->first_sent_ns = now_ns;
         rt_times_add(&self->counted->sent, batch->opened_ns, now_ns);
+    } else {
+        rt_count_add(&self->counted->batches_again, 1);
     }
     request->topics[group].partition_count++;
     request->scratch_bound += KAFKA_PRODUCE_PARTITION_BOUND;

@@ -25,6 +25,13 @@ static inline struct input_lane *input_lane_of(struct producer *producer) {
                : input_lane_find(producer, slot);
 }
 
+/* Takes bytes of the budget, for the thread of the lane. */
+static inline bool input_take(struct input_lane *lane, int64_t bytes) {
+    struct producer *producer = lane->producer;
+    return INPUT_LIKELY(rt_budget_take(&producer->budget, &lane->credit, bytes)) ||
+           (room_refused(producer) && rt_budget_take(&producer->budget, &lane->credit, bytes));
+}
+
 /* Bytes of a record's body, headers included; 0 when a size is impossible. */
 static inline uint64_t input_body_size(const sluice_record *record, size_t value_size) {
     if (INPUT_LIKELY((record->key_size | value_size) < KAFKA_RECORD_SHORT &&

@@ -232,6 +232,7 @@ bool input_append_large(struct input_lane *lane, struct topic *topic, const slui
         chunk_release(lane->producer, chunk);
         return false;
     }
+    room_review(lane->producer);
     return true;
 }
 

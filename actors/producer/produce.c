@@ -99,7 +99,7 @@ static inline sluice_code produce(struct topic *topic, const sluice_record *reco
         return why_full(producer, SLUICE_PARTITION_FULL);
     }
     int64_t charge = input_charge(body_size);
-    if (!rt_budget_take(&producer->budget, &lane->credit, charge)) {
+    if (!input_take(lane, charge)) {
         input_notify(lane, true);
         return why_full(producer, SLUICE_FULL);
     }
@@ -220,7 +220,7 @@ sluice_code sluice_wait_for_room(sluice_producer *handle, size_t bytes, int64_t 
         if (lane == NULL) {
             return SLUICE_NO_MEMORY;
         }
-        if (rt_budget_take(&producer->budget, &lane->credit, wish.charge)) {
+        if (input_take(lane, wish.charge)) {
             rt_budget_give(&producer->budget, wish.charge);
             return SLUICE_OK;
         }

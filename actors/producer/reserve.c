@@ -42,7 +42,7 @@ static sluice_code reserve_chunk(struct sluice_reservation *reservation,
     if (share_any_full(&producer->shares) && share_refuses(reservation->topic, record)) {
         return why_full(producer, SLUICE_PARTITION_FULL);
     }
-    if (!rt_budget_take(&producer->budget, &lane->credit, reservation->charge)) {
+    if (!input_take(lane, reservation->charge)) {
         input_notify(lane, true);
         return why_full(producer, SLUICE_FULL);
     }
@@ -51,6 +51,7 @@ static sluice_code reserve_chunk(struct sluice_reservation *reservation,
         rt_budget_give(&producer->budget, reservation->charge);
         return SLUICE_NO_MEMORY;
     }
+    room_review(producer);
     return SLUICE_OK;
 }
 

@@ -16,7 +16,7 @@ static sluice_status status_of(struct producer *producer) {
         .records_not_persisted = read_counter(&counters->records_not_persisted),
         .records_unknown = read_counter(&counters->records_unknown),
         .reports_waiting = read_counter(&producer->reports.waiting),
-        .bytes_used = (uint64_t)rt_budget_used(&producer->budget),
+        .bytes_used = (uint64_t)rt_budget_charged(&producer->budget),
         .bytes_limit = (uint64_t)producer->budget.limit,
         .batches_sent = sent.batches,
         .batches_retried = read_counter(&counters->batches_retried),

@@ -183,7 +183,7 @@ SLUICE_API sluice_code sluice_broker_kill(sluice_broker *broker, int32_t node);
 typedef enum sluice_broker_keep {
     SLUICE_BROKER_KEEP_LAST = 0, /* the last batch of each producer, as Kafka's snapshot has it */
     SLUICE_BROKER_KEEP_ALL = 1,  /* the last five */
-    SLUICE_BROKER_KEEP_NONE = 2  /* nothing */
+    SLUICE_BROKER_KEEP_NONE = 2  /* nothing: what is sent again may then be written twice */
 } sluice_broker_keep;
 /* Starts a killed node on the port that it had; it leads again what has no leader and had it as a
  * replica. Errors: SLUICE_INVALID_ARGUMENT, also when the node runs; SLUICE_NO_RESOURCES if its

@@ -193,8 +193,9 @@ SLUICE_API size_t sluice_poll_callback(sluice_producer *producer, int64_t timeou
  * close it. Owned by the producer. -1 when none can be had. */
 SLUICE_API int sluice_descriptor(sluice_producer *producer);
 
-/* A snapshot, each figure exact for itself; takes no longer for many records, topics or partitions.
- * Bytes are charged bytes. */
+/* A snapshot, each figure exact for itself but `bytes_used`, in which what other threads take at
+ * this moment may be missing or count twice; it is exact when nobody does. Takes no longer for many
+ * records, topics or partitions. Bytes are charged bytes. */
 typedef struct sluice_status {
     uint64_t records_accepted;
     uint64_t records_persisted;

@@ -45,7 +45,8 @@ static const char *const growing[] = {
     "total.records_sealed",      "total.batches_sealed",       "total.batches_sent",
     "total.requests_sent",       "total.wire_bytes_sent",      "total.bytes_received",
     "total.sealed_ns.count",     "total.sent_ns.sum",          "total.acknowledged_ns.count",
-    "total.acknowledged_ns.max", "runtime.activations",        "runtime.parked_ns"};
+    "total.acknowledged_ns.max", "runtime.activations",        "runtime.parked_ns",
+    "total.batches_sent_again"};
 enum { GROWING = sizeof growing / sizeof growing[0] };
 
 static void read_text(struct scene *scene, char *text) {

@@ -523,3 +523,53 @@ Test(threads, the_cluster_can_be_fetched_from_many) {
     sluice_producer_free(producer);
     sluice_broker_destroy(broker);
 }
+
+/* ---- many threads, little memory ------------------------------------------------------------- */
+
+enum { CROWD = 60 };
+struct crowd {
+    sluice_topic *topic;
+    pthread_barrier_t met;
+};
+
+static void *produce_one_and_stay(void *argument) {
+    struct crowd *crowd = argument;
+    sluice_report report;
+    sluice_record record = {.value = "8 bytes!", .value_size = 8};
+    cr_assert_eq(sluice_produce_sync(crowd->topic, &record, TIMEOUT_MS, &report), SLUICE_OK);
+    pthread_barrier_wait(&crowd->met);
+    pthread_barrier_wait(&crowd->met);
+    return NULL;
+}
+
+/* Each thread keeps memory for what it may produce next; that is never in the way of others. */
+Test(threads, that_have_nothing_in_flight_leave_all_room_to_others) {
+    static const char *const settings[] = {"buffer.memory", "262144", NULL};
+    static char value[200000];
+    sluice_broker *broker = broker_start(1);
+    sluice_producer *producer = open_with(broker, settings, NULL, NULL);
+    struct crowd crowd = {.topic = open_topic(producer)};
+    pthread_t threads[CROWD];
+    cr_assert_eq(pthread_barrier_init(&crowd.met, NULL, CROWD + 1), 0);
+    for (int i = 0; i < CROWD; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, produce_one_and_stay, &crowd), 0);
+    }
+    pthread_barrier_wait(&crowd.met);
+    cr_expect_eq(sluice_flush(producer, TIMEOUT_MS), SLUICE_OK);
+    sluice_record record = {.value = value, .value_size = sizeof value};
+    cr_expect_eq(sluice_produce_wait(crowd.topic, &record, TIMEOUT_MS), SLUICE_OK);
+    cr_expect_eq(sluice_flush(producer, TIMEOUT_MS), SLUICE_OK);
+    sluice_report report;
+    cr_expect_eq(sluice_poll(producer, &report, 1, 0), 1);
+    pthread_barrier_wait(&crowd.met);
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_expect_eq(sluice_wait_for_room(producer, sizeof value, TIMEOUT_MS), SLUICE_OK);
+    sluice_status status;
+    sluice_producer_status(producer, &status);
+    cr_expect_eq(status.bytes_used, 0);
+    sluice_producer_free(producer);
+    sluice_broker_destroy(broker);
+    pthread_barrier_destroy(&crowd.met);
+}
