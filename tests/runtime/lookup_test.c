@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "runtime/sanitize.h"
 #include "test.h"
 
 /* ---- the stand-in ---------------------------------------------------------------------------- */
