@@ -3,7 +3,8 @@
 #
 # The shared ones export, and the static ones define, only names that begin with sluice_. For the
 # static ones that takes a step of its own: the objects are joined into one, in which every name
-# that no public header declares (they have hidden visibility) becomes local.
+# that no public header declares (they have hidden visibility) becomes local. One name is in both
+# libraries though no header declares it: sluice_worlds, of which a process has one (runtime/).
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)

@@ -305,7 +305,8 @@ Test(counters, tell_how_long_brokers_asked_for_a_pause) {
 
 /* ---- queues ---------------------------------------------------------------------------------- */
 
-Test(counters, tell_what_waits_in_front_of_a_broker_that_does_not_answer) {
+/* With a broker that took one record and answers no more; one request at a time. */
+static struct rig *stalled(void) {
     struct rig_setup setup = usual;
     setup.settings =
         (const char *[]){"linger.ms", "0", "max.in.flight.requests.per.connection", "1", NULL};
@@ -313,6 +314,11 @@ Test(counters, tell_what_waits_in_front_of_a_broker_that_does_not_answer) {
     rig_produce(rig, 0);
     rig_flush(rig);
     cr_assert_eq(broker_cluster_stall(rig->cluster, 1, true), SLUICE_OK);
+    return rig;
+}
+
+Test(counters, tell_what_waits_in_front_of_a_broker_that_does_not_answer) {
+    struct rig *rig = stalled();
     rig_produce(rig, 0);
     rig_run(rig, 10);
     EXPECT(rig, "total.requests_in_flight", 1);
@@ -334,13 +340,7 @@ Test(counters, tell_what_waits_in_front_of_a_broker_that_does_not_answer) {
 
 /* What comes back unsent does not wait there any more. */
 Test(counters, forget_what_was_taken_back) {
-    struct rig_setup setup = usual;
-    setup.settings =
-        (const char *[]){"linger.ms", "0", "max.in.flight.requests.per.connection", "1", NULL};
-    struct rig *rig = rig_start(&setup);
-    rig_produce(rig, 0);
-    rig_flush(rig);
-    cr_assert_eq(broker_cluster_stall(rig->cluster, 1, true), SLUICE_OK);
+    struct rig *rig = stalled();
     for (int32_t i = 0; i < 4; i++) {
         rig_produce(rig, i);
         rig_run(rig, 10);
