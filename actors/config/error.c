@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lookups in the table of errors. A switch per column: the compiler makes the index, and two rows
- * with one number do not compile. */
+/* The rows of sluice/errors.def as data. From number to row it is a switch: the compiler makes the
+ * index, and two rows with one number do not compile. */
 #include "actors/config/error.h"
 
 #include <stdarg.h>
@@ -8,90 +8,35 @@
 
 enum { METADATA_KEEP = 0, METADATA_REFRESH = 1 };
 
-/* The switches look at the number, not at the enum, since any number is legal. */
-const char *sluice_code_name(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    case number:                                                                                   \
-        return "SLUICE_" #name;
+static const struct error_row {
+    const char *name, *text;
+    sluice_class class;
+    enum sluice_attempt attempt;
+    enum sluice_remedy remedy;
+    bool refreshes_metadata;
+} rows[ERROR_ROWS] = {
+#define SLUICE_ERROR(number, name_, class_, metadata_, attempt_, remedy_, text_)                   \
+    [ERROR_ROW_##name_] = {                                                                        \
+        .name = "SLUICE_" #name_,                                                                  \
+        .text = (text_),                                                                           \
+        .class = SLUICE_CLASS_##class_,                                                            \
+        .attempt = SLUICE_ATTEMPT_##attempt_,                                                      \
+        .remedy = SLUICE_REMEDY_##remedy_,                                                         \
+        .refreshes_metadata = METADATA_##metadata_,                                                \
+    },
 #include <sluice/errors.def>
 #undef SLUICE_ERROR
-    default:
-        return "SLUICE_BROKER_UNRECOGNISED";
-    }
-}
+    [ERROR_ROW_UNLISTED] =
+        {
+            .name = "SLUICE_BROKER_UNRECOGNISED",
+            .text = "unrecognised broker error",
+            .class = SLUICE_CLASS_REFUSED,
+            .attempt = SLUICE_ATTEMPT_UNSURE,
+            .remedy = SLUICE_REMEDY_NONE,
+        },
+};
 
-const char *sluice_code_text(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    case number:                                                                                   \
-        return text;
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-    default:
-        return "unrecognised broker error";
-    }
-}
-
-sluice_class sluice_code_class(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    case number:                                                                                   \
-        return SLUICE_CLASS_##class_name;
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-    default:
-        return SLUICE_CLASS_REFUSED;
-    }
-}
-
-enum sluice_attempt sluice_code_attempt(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    case number:                                                                                   \
-        return SLUICE_ATTEMPT_##attempt;
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-    default:
-        return SLUICE_ATTEMPT_UNSURE;
-    }
-}
-
-enum sluice_remedy sluice_code_remedy(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    case number:                                                                                   \
-        return SLUICE_REMEDY_##remedy;
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-    default:
-        return SLUICE_REMEDY_NONE;
-    }
-}
-
-bool sluice_code_refreshes_metadata(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    case number:                                                                                   \
-        return METADATA_##metadata;
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-    default:
-        return false;
-    }
-}
-
-bool sluice_code_listed(sluice_code code) {
-    switch ((int32_t)code) {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text) case number:
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-        return true;
-    default:
-        return false;
-    }
-}
-
+/* The switch looks at the number, not at the enum, since any number is legal. */
 uint32_t sluice_code_row(sluice_code code) {
     switch ((int32_t)code) {
 #define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
@@ -105,13 +50,35 @@ uint32_t sluice_code_row(sluice_code code) {
 }
 
 const char *sluice_code_row_name(uint32_t row) {
-    static const char *const names[ERROR_ROWS] = {
-#define SLUICE_ERROR(number, name, class_name, metadata, attempt, remedy, text)                    \
-    [ERROR_ROW_##name] = "SLUICE_" #name,
-#include <sluice/errors.def>
-#undef SLUICE_ERROR
-        [ERROR_ROW_UNLISTED] = "SLUICE_BROKER_UNRECOGNISED"};
-    return names[row];
+    return rows[row].name;
+}
+
+const char *sluice_code_name(sluice_code code) {
+    return rows[sluice_code_row(code)].name;
+}
+
+const char *sluice_code_text(sluice_code code) {
+    return rows[sluice_code_row(code)].text;
+}
+
+sluice_class sluice_code_class(sluice_code code) {
+    return rows[sluice_code_row(code)].class;
+}
+
+enum sluice_attempt sluice_code_attempt(sluice_code code) {
+    return rows[sluice_code_row(code)].attempt;
+}
+
+enum sluice_remedy sluice_code_remedy(sluice_code code) {
+    return rows[sluice_code_row(code)].remedy;
+}
+
+bool sluice_code_refreshes_metadata(sluice_code code) {
+    return rows[sluice_code_row(code)].refreshes_metadata;
+}
+
+bool sluice_code_listed(sluice_code code) {
+    return sluice_code_row(code) != ERROR_ROW_UNLISTED;
 }
 
 bool sluice_code_retriable(sluice_code code) {
