@@ -103,12 +103,13 @@ void sluice_config_free(sluice_config *config) {
 /* Finds an option by name, or says which one may have been meant. */
 static sluice_code find(const char *name, struct option_name *found, sluice_error *error) {
     *found = sluice_option_find(name);
-    if (found->option == NULL) {
-        return sluice_error_set(error, SLUICE_UNKNOWN_OPTION,
-                                "there is no option \"%.100s\"; the nearest known name is %s", name,
-                                sluice_option_nearest(name));
+    if (found->option != NULL) {
+        return SLUICE_OK;
     }
-    return SLUICE_OK;
+    const char *nearest = sluice_option_nearest(name);
+    return sluice_error_set(error, SLUICE_UNKNOWN_OPTION, "there is no option \"%.100s\"%s%s", name,
+                            nearest == NULL ? "" : "; the nearest known name is ",
+                            nearest == NULL ? "" : nearest);
 }
 
 sluice_code sluice_config_set(sluice_config *config, const char *name, const char *value,

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "actors/config/ascii.h"
+
 static const struct option options_built[] = {
 #define SLUICE_OPTION(field_, name_, kind_, initial_, least_, most_, choices_, text_)              \
     {                                                                                              \
@@ -82,48 +84,56 @@ static unsigned least_of(unsigned a, unsigned b, unsigned c) {
 }
 
 /* Insertions, deletions and replacements of one byte that turn one name into the other
- * (Levenshtein). */
-static unsigned edit_distance(const char *left, const char *right) {
-    size_t left_size = strnlen(left, NAME_BYTES_MAX);
-    size_t right_size = strnlen(right, NAME_BYTES_MAX);
+ * (Levenshtein), whatever their case. */
+static unsigned edit_distance(struct span left, struct span right) {
     unsigned row[NAME_BYTES_MAX + 1];
-    for (size_t j = 0; j <= right_size; j++) {
+    for (size_t j = 0; j <= right.size; j++) {
         row[j] = (unsigned)j;
     }
-    for (size_t i = 1; i <= left_size; i++) {
+    for (size_t i = 1; i <= left.size; i++) {
         unsigned diagonal = row[0];
         row[0] = (unsigned)i;
-        for (size_t j = 1; j <= right_size; j++) {
-            unsigned replaced = diagonal + (left[i - 1] != right[j - 1]);
+        for (size_t j = 1; j <= right.size; j++) {
+            unsigned replaced =
+                diagonal + (ascii_lower(left.data[i - 1]) != ascii_lower(right.data[j - 1]));
             diagonal = row[j];
             row[j] = least_of(row[j] + 1, row[j - 1] + 1, replaced);
         }
     }
-    return row[right_size];
+    return row[right.size];
 }
 
 struct nearest {
+    struct span wanted;
     const char *name;
     unsigned distance;
 };
 
-static void consider(struct nearest *nearest, const char *candidate, const char *wanted) {
-    unsigned distance = edit_distance(candidate, wanted);
-    if (distance < nearest->distance) {
-        *nearest = (struct nearest){candidate, distance};
+static struct span name_span(const char *name) {
+    return (struct span){name, strnlen(name, NAME_BYTES_MAX)};
+}
+
+/* A name that shares less than half of the longer one is not near. */
+static void consider(struct nearest *nearest, const char *name) {
+    struct span candidate = name_span(name);
+    size_t longer = candidate.size > nearest->wanted.size ? candidate.size : nearest->wanted.size;
+    unsigned distance = edit_distance(candidate, nearest->wanted);
+    if (distance < nearest->distance && distance <= longer / 2) {
+        nearest->name = name;
+        nearest->distance = distance;
     }
 }
 
 const char *sluice_option_nearest(const char *name) {
-    struct nearest nearest = {options_built[0].name, 2 * NAME_BYTES_MAX};
+    struct nearest nearest = {name_span(name), NULL, NAME_BYTES_MAX};
     for (size_t i = 0; i < COUNT(options_built); i++) {
-        consider(&nearest, options_built[i].name, name);
+        consider(&nearest, options_built[i].name);
     }
     for (size_t i = 0; i < COUNT(aliases); i++) {
-        consider(&nearest, aliases[i].alias, name);
+        consider(&nearest, aliases[i].alias);
     }
     for (size_t i = 0; i < COUNT(options_known); i++) {
-        consider(&nearest, options_known[i].name, name);
+        consider(&nearest, options_known[i].name);
     }
     return nearest.name;
 }

@@ -41,7 +41,8 @@ struct option_name {
     int64_t factor;
 };
 struct option_name sluice_option_find(const char *name);
-/* The known name, of an option or another spelling, that takes the fewest edits. Never NULL. */
+/* The known name, of an option or another spelling, that takes the fewest edits; case is none. NULL
+ * when none is near. */
 const char *sluice_option_nearest(const char *name);
 const struct option *sluice_option_at(enum sluice_option index);
 

@@ -45,8 +45,11 @@ static const char introduction[] =
     "\n"
     "Set with `sluice_config_set(config, name, value, &error)` or `-X name=value` of the command.\n"
     "Names are Kafka's, and librdkafka's spellings are accepted. A name that is not known is\n"
-    "refused with the nearest known one, a value that is not allowed with what is allowed, and an\n"
-    "option that is known and not built yet as just that: nothing is ignored.\n";
+    "refused with the nearest known one, if one is near, a value that is not allowed with what is\n"
+    "allowed, and an option that is known and not built yet as just that: nothing is ignored.\n"
+    "\n"
+    "Upper and lower case are the same in words (`acks=ALL`), booleans are also taken as `1` and "
+    "`0`,\nand blanks around a value do not belong to it.\n";
 
 static const char contradictions[] =
     "\n## Contradictions\n"

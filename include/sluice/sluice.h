@@ -49,8 +49,9 @@ SLUICE_API sluice_config *sluice_config_copy(const sluice_config *config);
 SLUICE_API void sluice_config_free(sluice_config *config);
 
 /* Sets one option by its Kafka name (`linger.ms`) or librdkafka's spelling of it. Units are in the
- * name. Errors: SLUICE_UNKNOWN_OPTION (with the nearest known name), SLUICE_OPTION_NOT_BUILT,
- * SLUICE_INVALID_VALUE (with what is allowed). The configuration is unchanged on error.
+ * name. Errors: SLUICE_UNKNOWN_OPTION (with the nearest known name, if one is near),
+ * SLUICE_OPTION_NOT_BUILT, SLUICE_INVALID_VALUE (with what is allowed). The configuration is
+ * unchanged on error.
  * Source: Kafka's producer configuration page; docs/options.md lists all. */
 SLUICE_API SLUICE_MUST_CHECK sluice_code sluice_config_set(sluice_config *config, const char *name,
                                                            const char *value, sluice_error *error);

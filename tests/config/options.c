@@ -78,7 +78,8 @@ Test(options, an_unknown_name_is_refused_with_the_nearest_known_one) {
         {"batch.sise", "batch.size"},
         {"queue.buffering.max.m", "queue.buffering.max.ms"},
         {"sasl.pasword", "sasl.password"},
-        {"", "acks"},
+        {"LINGER.MS", "linger.ms"},
+        {"Batch", "batch.size"},
     };
     for (size_t i = 0; i < ROWS(cases); i++) {
         cr_expect_eq(sluice_config_set(config, cases[i][0], "1", &error), SLUICE_UNKNOWN_OPTION);
@@ -90,6 +91,14 @@ Test(options, an_unknown_name_is_refused_with_the_nearest_known_one) {
     }
 }
 
+Test(options, no_name_is_told_as_nearest_that_is_not_near) {
+    static const char *const names[] = {"", "x", "a.b", "not.at.all", "\xff\xff\xff\xff"};
+    for (size_t i = 0; i < ROWS(names); i++) {
+        cr_expect_eq(sluice_config_set(config, names[i], "1", &error), SLUICE_UNKNOWN_OPTION);
+        cr_expect_null(strstr(error.text, "nearest"), "%s", error.text);
+    }
+}
+
 Test(options, a_name_of_any_length_is_refused_in_one_line) {
     char name[5000];
     memset(name, 'x', sizeof name);
@@ -97,7 +106,7 @@ Test(options, a_name_of_any_length_is_refused_in_one_line) {
     name[3] = '\n';
     cr_expect_eq(sluice_config_set(config, name, "1", &error), SLUICE_UNKNOWN_OPTION);
     cr_expect(strchr(error.text, '\n') == NULL);
-    cr_expect(strstr(error.text, "nearest known name") != NULL, "%s", error.text);
+    cr_expect(strstr(error.text, "there is no option \"xxx?x") != NULL, "%s", error.text);
 }
 
 Test(options, each_spelling_of_librdkafka_sets_the_option_it_stands_for) {
