@@ -5,7 +5,7 @@
 #include "runtime/assert.h"
 
 sluice_code topic_name_check(const char *name, sluice_error *error) {
-    if (name == NULL || name[0] == '\0') {
+    if (name[0] == '\0') {
         return sluice_error_set(error, SLUICE_INVALID_TOPIC, "a topic name may not be empty");
     }
     size_t size = strlen(name);
@@ -26,7 +26,7 @@ sluice_code topic_name_check(const char *name, sluice_error *error) {
             return sluice_error_set(error, SLUICE_INVALID_TOPIC,
                                     "topic name with byte 0x%02x at position %zu: only letters, "
                                     "digits, '.', '_' and '-' are allowed",
-                                    (unsigned)(unsigned char)c, i);
+                                    (unsigned)(unsigned char)c, i + 1);
         }
     }
     return SLUICE_OK;
@@ -75,8 +75,8 @@ static void opening_leave(struct producer *producer) {
 sluice_topic *sluice_topic_open(sluice_producer *handle, const char *name,
                                 const sluice_topic_options *options, sluice_error *error) {
     struct producer *producer = producer_from(handle);
-    if (producer == NULL) {
-        sluice_error_code(error, SLUICE_INVALID_ARGUMENT);
+    if (producer == NULL || name == NULL) {
+        sluice_error_set(error, SLUICE_INVALID_ARGUMENT, "a producer and a name are needed");
         return NULL;
     }
     sluice_error_code(error, SLUICE_OK);

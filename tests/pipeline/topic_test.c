@@ -23,7 +23,7 @@ Test(topics, names_that_kafka_forbids_are_refused) {
     char long_name[251];
     memset(long_name, 'x', 250);
     long_name[250] = '\0';
-    const char *const wrong[] = {NULL,       "",    ".",   "..",  "a b",    "a/b",
+    const char *const wrong[] = {"",         ".",   "..",  "a b", "a/b",
                                  "\xc3\xa9", "a\n", "a:b", "a{b", long_name};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         sluice_error error = {0};
@@ -35,6 +35,25 @@ Test(topics, names_that_kafka_forbids_are_refused) {
     cr_expect_not_null(sluice_topic_open(rig->producer, long_name, NULL, NULL));
     cr_expect_not_null(sluice_topic_open(rig->producer, "...", NULL, NULL));
     cr_expect_not_null(sluice_topic_open(rig->producer, "aZ09._-", NULL, NULL));
+    rig_free(rig);
+}
+
+Test(topics, what_is_wrong_with_a_name_is_told_with_its_place_counted_from_one) {
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1});
+    sluice_error error = {0};
+    cr_expect_null(sluice_topic_open(rig->producer, "a b", NULL, &error));
+    cr_expect_not_null(strstr(error.text, "byte 0x20 at position 2:"), "%s", error.text);
+    rig_free(rig);
+}
+
+Test(topics, a_null_pointer_is_no_name_and_no_producer) {
+    struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 1});
+    sluice_error error = {0};
+    cr_expect_null(sluice_topic_open(rig->producer, NULL, NULL, &error));
+    cr_expect_eq(error.code, SLUICE_INVALID_ARGUMENT);
+    error.code = SLUICE_OK;
+    cr_expect_null(sluice_topic_open(NULL, "orders", NULL, &error));
+    cr_expect_eq(error.code, SLUICE_INVALID_ARGUMENT);
     rig_free(rig);
 }
 
