@@ -14,7 +14,9 @@
  *  - Ownership: names, keys, values and headers are copied before the call returns.
  *  - Errors: the result is a sluice_code; 0 is success. A `sluice_error *` may be NULL. Another
  *    pointer that is NULL and may not be is SLUICE_INVALID_ARGUMENT, or what the function returns
- *    when there is nothing.
+ *    when there is nothing. The compiler warns (SLUICE_MUST_CHECK) when a result is dropped without
+ *    which the program would go on as if something had happened that had not. That of close and
+ *    purge may be dropped: whatever they answer, each record has its report, or gets it.
  *  - After fork() in the child every call answers SLUICE_FORKED, sluice_producer_open too if any
  *    producer (or embedded broker) was open in the parent at that time. Fork first, then open; or
  *    free the producer before the fork.
