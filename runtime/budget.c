@@ -41,12 +41,25 @@ static int64_t cached_bytes(const struct rt_budget *budget) {
     return sum;
 }
 
+/* What may still be taken. */
+static int64_t left_bytes(const struct rt_budget *budget) {
+    return atomic_load(&budget->available) + cached_bytes(budget);
+}
+
+bool rt_budget_has_room(const struct rt_budget *budget, int64_t bytes) {
+    return left_bytes(budget) >= bytes;
+}
+
 int64_t rt_budget_used(const struct rt_budget *budget) {
-    return budget->limit - atomic_load(&budget->available) - cached_bytes(budget);
+    return budget->limit - left_bytes(budget);
+}
+
+int64_t rt_budget_charged_at_most(const struct rt_budget *budget) {
+    return budget->limit - atomic_load(&budget->available) - atomic_load(&budget->held);
 }
 
 int64_t rt_budget_charged(const struct rt_budget *budget) {
-    int64_t charged = rt_budget_used(budget) - atomic_load(&budget->held);
+    int64_t charged = rt_budget_charged_at_most(budget) - cached_bytes(budget);
     return charged > 0 ? charged : 0;
 }
 
@@ -181,19 +194,15 @@ void rt_budget_settle_slowly(struct rt_budget *budget, int64_t bytes, int64_t ro
     }
 }
 
-static bool has_chance(const struct rt_budget *budget, int64_t bytes) {
-    return atomic_load(&budget->available) + cached_bytes(budget) >= bytes;
-}
-
 bool rt_budget_wait(struct rt_budget *budget, int64_t bytes, uint64_t deadline_ns) {
     for (;;) {
         uint32_t seen = atomic_load(&budget->changed);
         atomic_fetch_add(&budget->waiters, 1); /* pairs: rt_budget_give */
-        if (has_chance(budget, bytes)) {
+        if (rt_budget_has_room(budget, bytes)) {
             return true;
         }
         if (!rt_wait(budget->world, &budget->changed, seen, deadline_ns)) {
-            return has_chance(budget, bytes);
+            return rt_budget_has_room(budget, bytes);
         }
     }
 }

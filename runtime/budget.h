@@ -84,10 +84,15 @@ static inline void rt_budget_settle(struct rt_budget *budget, int64_t bytes, int
         rt_budget_settle_slowly(budget, bytes, room);
     }
 }
+/* Whether a take of `bytes` has a chance. What moves at this moment may count twice, or not at all,
+ * here and in each of the following. */
+bool rt_budget_has_room(const struct rt_budget *budget, int64_t bytes);
 /* Bytes taken and not given back, and those held; cached credit is not counted. */
 int64_t rt_budget_used(const struct rt_budget *budget);
-/* Bytes taken and not given back. What moves at this moment may count twice, or not at all. */
+/* Bytes taken and not given back. */
 int64_t rt_budget_charged(const struct rt_budget *budget);
+/* The same with all cached credit: two loads, where the others visit each thread's credit. */
+int64_t rt_budget_charged_at_most(const struct rt_budget *budget);
 /* Waits until a take of `bytes` has a chance; false at the deadline. Application threads only. */
 bool rt_budget_wait(struct rt_budget *budget, int64_t bytes, uint64_t deadline_ns);
 

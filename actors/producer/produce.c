@@ -133,10 +133,6 @@ static bool is_full(sluice_code code) {
     return code == SLUICE_FULL || code == SLUICE_PARTITION_FULL || code == SLUICE_REPORTS_WAITING;
 }
 
-static bool has_room(const struct producer *producer, int64_t charge) {
-    return producer->budget.limit - rt_budget_used(&producer->budget) >= charge;
-}
-
 /* What a caller waits for: `charge` of the budget, and that its record's share takes more. */
 struct wish {
     struct topic *topic; /* NULL: of the budget only */
@@ -146,7 +142,7 @@ struct wish {
 };
 
 static bool is_granted(const struct producer *producer, const struct wish *wish) {
-    return has_room(producer, wish->charge) &&
+    return rt_budget_has_room(&producer->budget, wish->charge) &&
            (wish->topic == NULL || !share_any_full(&producer->shares) ||
             !share_refuses(wish->topic, wish->record));
 }

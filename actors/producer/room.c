@@ -16,8 +16,8 @@ enum {
 /* What is in use for records now, but for `leaving` of it. Credit that threads cache counts, unless
  * that matters. */
 static int64_t charged(const struct rt_budget *budget, int64_t leaving) {
-    int64_t sum = budget->limit - atomic_load(&budget->available) - atomic_load(&budget->held);
-    return (sum > budget->limit / CHARGED_TIMES ? sum : rt_budget_charged(budget)) - leaving;
+    int64_t most = rt_budget_charged_at_most(budget);
+    return (most > budget->limit / CHARGED_TIMES ? most : rt_budget_charged(budget)) - leaving;
 }
 
 /* What may be available at most. Each thread keeps a chunk of input, which is no reason to admit

@@ -40,6 +40,25 @@ Test(budget, calls_back_what_other_threads_cache_before_it_refuses) {
     harness_end(world);
 }
 
+Test(budget, what_is_charged_leaves_out_credit_that_threads_cache) {
+    struct rt_world *world = harness_world(1);
+    struct rt_budget budget;
+    struct rt_credit credit = {0};
+    rt_budget_init(&budget, world, 100000);
+    rt_budget_join(&budget, &credit);
+    cr_assert(rt_budget_take(&budget, &credit, 10)); /* and a lump in cache */
+    cr_expect_eq(rt_budget_charged(&budget), 10);
+    cr_expect_eq(rt_budget_charged_at_most(&budget), 10 + budget.lump);
+    cr_expect(rt_budget_has_room(&budget, 100000 - 10));
+    cr_expect_not(rt_budget_has_room(&budget, 100000 - 9));
+    rt_budget_settle(&budget, 0, 50000); /* what is held is not charged */
+    cr_expect_eq(rt_budget_charged(&budget), 10);
+    cr_expect_eq(rt_budget_charged_at_most(&budget), 10 + budget.lump);
+    rt_budget_settle(&budget, 10, 100000);
+    rt_budget_deinit(&budget);
+    harness_end(world);
+}
+
 Test(budget, a_wait_ends_at_its_deadline_and_says_so) {
     struct rt_world *world = harness_world(1);
     struct rt_budget budget;
