@@ -65,6 +65,11 @@ static inline const char *plural(uint64_t count) {
     return count == 1 ? "" : "s";
 }
 
+/* Digits behind the point of a rate, so that few in a second are not shown as none. */
+static inline int rate_digits(double rate) {
+    return rate >= 10 ? 0 : rate >= 0.1 ? 1 : 3;
+}
+
 /* ---- what became of records (tally.c) -------------------------------------------------------- */
 
 enum { TALLY_ERRORS_MAX = 16, REPORTS_AT_ONCE = 1024 };

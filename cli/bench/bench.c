@@ -147,12 +147,16 @@ static void result_show(const struct bench *bench, const struct result *result) 
     }
     (void)printf("%" PRIu64 " persisted, %" PRIu64 " not persisted, %" PRIu64 " unknown\n",
                  result->tally.persisted, result->tally.not_persisted, result->tally.unknown);
-    (void)printf("%.0f records/s, %.1f MB/s, %.0f ns of processor time per record\n",
-                 result->records_per_second,
-                 result->records_per_second * (double)bench->record_bytes / 1e6,
-                 result->cpu_ns_per_record);
-    (void)printf("latency p50 %.0f us, p99 %.0f us, p999 %.0f us; at most %ld kB resident\n", p50,
-                 p99, p999, resident_kilobytes_max());
+    if (result->records_per_second > 0) {
+        (void)printf("%.*f records/s, %.1f MB/s, %.0f ns of processor time per record\n",
+                     rate_digits(result->records_per_second), result->records_per_second,
+                     result->records_per_second * (double)bench->record_bytes / 1e6,
+                     result->cpu_ns_per_record);
+    }
+    if (result->samples.count > 0) {
+        (void)printf("latency p50 %.0f us, p99 %.0f us, p999 %.0f us\n", p50, p99, p999);
+    }
+    (void)printf("at most %ld kB resident\n", resident_kilobytes_max());
 }
 
 /* Ranges and room for samples, one of each for every thread; NULL when memory is short. */

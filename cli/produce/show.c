@@ -17,17 +17,23 @@ static double rate_of(const struct run *run, double seconds) {
     return seconds > 0 ? (double)done / seconds : 0;
 }
 
+/* While nothing was written there is no rate. */
+static void rate_show(double rate, FILE *file) {
+    if (rate > 0) {
+        (void)fprintf(file, ", %.*f records/s", rate_digits(rate), rate);
+    }
+}
+
 void progress_show(struct run *run) {
     uint64_t now_ns = run->progress ? clock_ns() : 0;
     if (!run->progress || now_ns < run->progress_ns) {
         return;
     }
     run->progress_ns = now_ns + PROGRESS_NS;
-    (void)fprintf(stderr,
-                  "\r\033[K%" PRIu64 " record%s, %.1f MB read, %" PRIu64 " on their way, "
-                  "%.0f records/s",
+    (void)fprintf(stderr, "\r\033[K%" PRIu64 " record%s, %.1f MB read, %" PRIu64 " on their way",
                   run->tally.accepted, plural(run->tally.accepted), (double)run->bytes / 1e6,
-                  tally_open(&run->tally), rate_of(run, seconds_of(run)));
+                  tally_open(&run->tally));
+    rate_show(rate_of(run, seconds_of(run)), stderr);
     (void)fflush(stderr);
 }
 
@@ -37,10 +43,10 @@ void summary_show(const struct run *run, FILE *file) {
         (void)fputs("\r\033[K", file);
     }
     tally_errors_print(&run->tally, file);
-    (void)fprintf(
-        file,
-        "%" PRIu64 " persisted, %" PRIu64 " not persisted, %" PRIu64 " unknown, %.0f records/s\n",
-        run->tally.persisted, run->tally.not_persisted, run->tally.unknown, rate_of(run, seconds));
+    (void)fprintf(file, "%" PRIu64 " persisted, %" PRIu64 " not persisted, %" PRIu64 " unknown",
+                  run->tally.persisted, run->tally.not_persisted, run->tally.unknown);
+    rate_show(rate_of(run, seconds), file);
+    (void)fputc('\n', file);
 }
 
 void summary_json(const struct run *run, FILE *file) {

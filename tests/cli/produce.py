@@ -153,7 +153,7 @@ def test_a_broker_that_is_not_there_is_told_and_nothing_hangs():
         asked = sluice('metadata', '-b', '127.0.0.1:%d' % closed.getsockname()[1])
     equal((result.status, result.counts()), (1, (0, 2, 0)))
     assert 'SLUICE_DELIVERY_TIMED_OUT' in result.text, result.text
-    assert ' 0 records/s' in result.text, f'what was not persisted does not count: {result.text}'
+    assert 'records/s' not in result.text, f'what was not persisted does not count: {result.text}'
     equal(asked.status, 1, 'status of metadata')
     assert 'nothing listens' in asked.text and 'within' not in asked.text, asked.text
 
