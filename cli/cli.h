@@ -9,7 +9,7 @@
 
 #include <sluice/sluice.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 /* as shells */ };
 
 /* One subcommand: `arguments[0]` is its own name. Returns the exit status. */
 typedef int (*command_run)(int count, char **arguments);

@@ -182,6 +182,12 @@ static int bench_do(struct bench *bench) {
         return EXIT_FAILED; /* the process ends: what was had goes with it */
     }
     bool measured = bench_warm_up(bench) && bench_measure(bench, threads, &result);
+    bool interrupted = interrupts_seen() > 0;
+    if (interrupted) {
+        (void)fprintf(
+            stderr, "sluice bench: interrupted: %" PRIu64 " of %" PRId64 " records were produced\n",
+            result.tally.accepted, bench->record_count);
+    }
     if (measured) {
         result_show(bench, &result);
         if (bench->counters) {
@@ -195,8 +201,10 @@ static int bench_do(struct bench *bench) {
     }
     samples_close(&result.samples);
     free(threads);
-    return measured && tally_good(&result.tally) && interrupts_seen() == 0 ? EXIT_DONE
-                                                                           : EXIT_FAILED;
+    if (interrupted) {
+        return EXIT_INTERRUPTED;
+    }
+    return measured && tally_good(&result.tally) ? EXIT_DONE : EXIT_FAILED;
 }
 
 int bench_run(int count, char **arguments) {

@@ -146,8 +146,9 @@ void outcomes_wait(struct run *run) {
     if (code != SLUICE_OK) { /* decides the rest now: not persisted if never sent, else unknown */
         (void)sluice_producer_close(run->producer, 0);
         tally_poll(&run->tally, run->producer, 0);
-        (void)fprintf(stderr, "%ssluice produce: interrupted: %" PRIu64 " record%s %s left\n",
-                      run->progress ? "\r\033[K" : "", open, plural(open),
-                      open == 1 ? "was" : "were");
+    }
+    if (code != SLUICE_OK && open > 0) {
+        (void)fprintf(stderr, "%ssluice produce: interrupted: %" PRIu64 " record%s had no report\n",
+                      run->progress ? "\r\033[K" : "", open, plural(open));
     }
 }

@@ -26,8 +26,9 @@ static const char help[] =
     "      --help\n"
     "\n"
     "Ends with 0 if every record was persisted (with acks=0: if nothing failed here), 1 if not,\n"
-    "2 for wrong usage. The first Ctrl-C stops reading and delivers what was accepted, the second\n"
-    "leaves at once.\n";
+    "2 for wrong usage. The first Ctrl-C (or SIGTERM) stops reading and delivers what was\n"
+    "accepted, which may take as long as delivery.timeout.ms: 120 s unless it is given. The\n"
+    "second leaves at once, and tells how many records had no report.\n";
 
 enum { OPTION_JSON = 256, OPTION_COUNTERS, OPTION_HELP };
 enum { BUFFER_MEMORY = 8388608 };

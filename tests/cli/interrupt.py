@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 
-from harness import COMMAND, SECONDS_MAX, Broker, equal, main
+from harness import COMMAND, SECONDS_MAX, Broker, equal, main, sluice
 
 
 def start(bootstrap, *words):
@@ -45,13 +45,13 @@ def broker_records(broker):
         return []
 
 
-def test_the_second_ctrl_c_leaves_at_once_and_says_what_was_left():
+def test_the_second_ctrl_c_leaves_at_once_and_says_what_had_no_report():
     for _ in range(100):  # until the first one came when something was accepted already
         text, status = interrupted_twice()
-        if ' left\n' in text:
+        if ' had no report\n' in text:
             break
         equal((counts_of(text), status), ((0, 0, 0), 0), 'outcomes')
-    left = int(re.search(r'(\d+) records? (?:was|were) left', text).group(1))
+    left = int(re.search(r'(\d+) records? had no report', text).group(1))
     assert left > 0, text
     equal((counts_of(text), status), ((0, left, 0), 1), 'outcomes')
 
@@ -67,9 +67,27 @@ def interrupted_twice():
         text = read_until(process, 'no broker could be reached')
         process.send_signal(signal.SIGINT)
         text += read_until(process, 'Ctrl-C again|unknown')
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # either counts
         text += process.communicate(timeout=SECONDS_MAX)[1].decode()
         return text, process.returncode
+
+
+def test_a_bench_that_is_interrupted_says_so_and_what_was_done():
+    with Broker('--discard') as broker:
+        process = subprocess.Popen(
+            [COMMAND, 'bench', '-b', broker.bootstrap, '--records', '10000000000'],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while 'topic "t0"' not in topics_of(broker):  # then the signals are caught
+            equal(process.poll(), None, 'status of a bench without end')
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=SECONDS_MAX)
+        equal(process.returncode, 130, 'status')
+        assert re.search(rb'interrupted: \d+ of 10000000000 records were produced', stderr), stderr
+        assert b'persisted' in stdout or b'nothing was measured' in stderr, (stdout, stderr)
+
+
+def topics_of(broker):
+    return sluice('metadata', '-b', broker.bootstrap).stdout.decode()
 
 
 def test_the_broker_ends_on_ctrl_c():
