@@ -21,7 +21,7 @@
 enum {
     STACK_BYTES = 256 * 1024,
     GUARD_BYTES = 4096,
-    STEPS_IN_A_ROW = 150, /* then it counts as waiting in a loop */
+    STEPS_IN_A_ROW = 150, /* then it counts as waiting in a loop, if the scenario says nothing */
     PAUSES_EAGER = 3,     /* then it waits until all others that can have made a step */
     NOBODY = EXPLORE_THREADS_MAX
 };
@@ -212,7 +212,8 @@ void explore_step(const char *place, const char *function, const char *operation
     if (run.self == NOBODY) {
         return; /* setting up, or judging */
     }
-    if (++run.in_a_row > STEPS_IN_A_ROW) {
+    unsigned most = run.scenario->in_a_row != 0 ? run.scenario->in_a_row : STEPS_IN_A_ROW;
+    if (++run.in_a_row > most) {
         run.in_a_row = 0;
         pause_until(true);
     } else {

@@ -20,7 +20,7 @@ enum {
     EXPLORE_THREADS_MAX = 6,
     EXPLORE_VARIANTS_MAX = 8,
     EXPLORE_MARKS_MAX = 4,
-    EXPLORE_STEPS_MAX = 1500 /* more in one run: it goes on for ever */
+    EXPLORE_STEPS_MAX = 3000 /* more in one run: it goes on for ever */
 };
 
 struct explore_thread {
@@ -43,6 +43,7 @@ struct explore_scenario {
     const char *marks[EXPLORE_MARKS_MAX]; /* what some schedule must come across */
     unsigned bound;                       /* preemptions; up to this all schedules are tried */
     unsigned drawn;                       /* schedules of each of random, PCT 2 and PCT 3 */
+    unsigned in_a_row; /* steps until a thread counts as waiting in a loop; 0: 150 */
     void (*set_up)(void);
     void (*settled)(void); /* nobody can go on: is all as it must be? */
 };

@@ -16,5 +16,8 @@ extern const struct explore_scenario parking_scenario;
 extern const struct explore_scenario passing_scenario;
 extern const struct explore_scenario reports_scenario;
 extern const struct explore_scenario descriptor_scenario;
+extern const struct explore_scenario rows_scenario;
+extern const struct explore_scenario pages_scenario;
+extern const struct explore_scenario spans_scenario;
 
 #endif
