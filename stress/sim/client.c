@@ -148,7 +148,7 @@ void client_sample(struct client *client) {
         verdict_fail(&client->trial->verdict, "client %u uses %" PRIu64 " bytes of %" PRIu64,
                      client->index, status.bytes_used, client->plan->buffer_memory);
     }
-    enum { COUNTERS_ONCE_IN = 16 };
+    enum { COUNTERS_ONCE_IN = 128 };
     if (client->samples++ % COUNTERS_ONCE_IN == 0) {
         client_check_counters(client, false);
     }
