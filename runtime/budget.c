@@ -18,6 +18,7 @@ enum {
     LUMP_BYTES_MAX = 65536,
     LUMPS_IN_LIMIT = 64, /* what threads cache stays small against the limit */
     LUMPS_IN_LEFT = 16,  /* and against what is left */
+    LUMP_PARTS = 16,     /* less than one part of a lump is not cached */
     HELD_PART = 32       /* one part of so many is never held */
 };
 
@@ -104,21 +105,10 @@ static bool credit_add(struct rt_budget *budget, struct rt_credit *credit, int64
     return free;
 }
 
-static bool is_cached(const struct rt_credit *credit) {
-    return atomic_load_explicit(&credit->bytes, memory_order_relaxed) != 0;
-}
-
 /* Puts every thread's cached credit back into what is available. */
 static void recall_credit(struct rt_budget *budget) {
     struct rt_credit *first = atomic_load_explicit(&budget->credits, memory_order_acquire);
     int64_t sum = 0;
-    bool any = false;
-    for (struct rt_credit *credit = first; credit != NULL; credit = credit->next) {
-        any = any || is_cached(credit);
-    }
-    if (!any) {
-        return;
-    }
     for (struct rt_credit *credit = first; credit != NULL; credit = credit->next) {
         atomic_fetch_add_explicit(&credit->recallers, 1, memory_order_relaxed);
     }
@@ -135,11 +125,12 @@ static void recall_credit(struct rt_budget *budget) {
     }
 }
 
-/* How much credit to fetch beside `bytes`: little when little is left, so that recalls are rare. */
+/* How much credit to fetch beside `bytes`: little when little is left, and none when next to nothing
+ * is, so that recalls are rare. */
 static int64_t lump_for(const struct rt_budget *budget, int64_t bytes) {
     int64_t part = atomic_load_explicit(&budget->available, memory_order_relaxed) / LUMPS_IN_LEFT;
     int64_t lump = part < budget->lump ? part : budget->lump;
-    return lump > bytes ? lump : 0;
+    return lump > bytes && lump >= budget->lump / LUMP_PARTS ? lump : 0;
 }
 
 bool rt_budget_take_slowly(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes) {
@@ -150,6 +141,9 @@ bool rt_budget_take_slowly(struct rt_budget *budget, struct rt_credit *credit, i
     }
     if (got > 0) {
         return true;
+    }
+    if (!rt_budget_has_room(budget, bytes)) {
+        return false;
     }
     recall_credit(budget);
     return take_available(budget, bytes, bytes) == bytes;

@@ -99,6 +99,9 @@ struct input_lane {
     struct input_chunk *read;
     uint32_t read_at;
     uint32_t read_run; /* offset of the head of the run being read */
+    uint64_t sure;     /* `published` of `read` in the first of two looks (topic/sweep.h) */
+    uint64_t stamp;    /* of what lies before the reader, or less; 0: nothing */
+    bool more;         /* the second look showed more than `sure` */
 };
 
 /* Of the calling thread: makes a lane or takes one over. NULL when memory is short; `slot` may be

@@ -20,10 +20,10 @@ size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capac
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     bool in_time = true;
     while (count == 0 && in_time) {
-        uint32_t seen = news_register(producer);
+        uint32_t seen = news_register(&producer->reports_in);
         bool last = is_closed(producer);
         count = report_take(producer, reports, capacity);
-        in_time = count > 0 || (!last && news_wait(producer, seen, deadline_ns));
+        in_time = count > 0 || (!last && news_wait(producer, &producer->reports_in, seen, deadline_ns));
     }
     return count > 0 ? count : report_take(producer, reports, capacity);
 }
@@ -39,10 +39,10 @@ size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
     bool in_time = timeout_ms != 0;
     size_t count = report_serve(producer);
     while (count == 0 && in_time) {
-        uint32_t seen = news_register(producer);
+        uint32_t seen = news_register(&producer->reports_in);
         bool last = is_closed(producer);
         count = report_serve(producer);
-        in_time = count > 0 || (!last && news_wait(producer, seen, deadline_ns));
+        in_time = count > 0 || (!last && news_wait(producer, &producer->reports_in, seen, deadline_ns));
     }
     return count > 0 ? count : report_serve(producer);
 }

@@ -11,26 +11,37 @@
 
 /* -- news -- */
 
-uint32_t news_register(struct producer *producer) {
+uint32_t news_register(struct news *news) {
     /* The word first: who clears the flag that we set changes the word after that. */
-    uint32_t seen = atomic_load_explicit(&producer->news, memory_order_seq_cst);
-    atomic_store_explicit(&producer->listening, 1, memory_order_seq_cst);
+    uint32_t seen = atomic_load_explicit(&news->word, memory_order_seq_cst);
+    atomic_store_explicit(&news->listening, 1, memory_order_seq_cst);
     /* pairs with the fence in news_tell: it finds the flag, or our caller finds what it tells of */
     atomic_thread_fence(memory_order_seq_cst);
     return seen;
 }
 
-bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns) {
-    return rt_wait(producer->world, &producer->news, seen, deadline_ns);
+bool news_wait(struct producer *producer, struct news *news, uint32_t seen, uint64_t deadline_ns) {
+    return rt_wait(producer->world, &news->word, seen, deadline_ns);
+}
+
+/* Behind a fence. */
+static void tell(struct producer *producer, struct news *news) {
+    if (atomic_load_explicit(&news->listening, memory_order_seq_cst) != 0 &&
+        atomic_exchange_explicit(&news->listening, 0, memory_order_seq_cst) != 0) {
+        atomic_fetch_add_explicit(&news->word, 1, memory_order_seq_cst);
+        rt_wake(producer->world, &news->word);
+    }
 }
 
 void news_tell(struct producer *producer) {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&producer->listening, memory_order_seq_cst) != 0 &&
-        atomic_exchange_explicit(&producer->listening, 0, memory_order_seq_cst) != 0) {
-        atomic_fetch_add_explicit(&producer->news, 1, memory_order_seq_cst);
-        rt_wake(producer->world, &producer->news);
-    }
+    tell(producer, &producer->news);
+}
+
+void news_tell_readers(struct producer *producer) {
+    atomic_thread_fence(memory_order_seq_cst);
+    tell(producer, &producer->reports_in);
+    tell(producer, &producer->news);
 }
 
 /* -- one record -- */
@@ -109,7 +120,7 @@ void report_post(struct producer *producer, struct batch *batch) {
     if (atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
         rt_signal_set(producer->world, true);
     }
-    news_tell(producer);
+    news_tell_readers(producer);
 }
 
 /* -- the reader -- */
@@ -196,7 +207,7 @@ static bool reader_enter(struct report_queue *queue) {
 static void reader_leave(struct producer *producer) {
     if (atomic_exchange_explicit(&producer->reports.reading, READING_NOBODY,
                                  memory_order_acq_rel) == READING_WANTED) {
-        news_tell(producer);
+        news_tell_readers(producer);
     }
 }
 
@@ -220,7 +231,7 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
     bool more = atomic_load_explicit(&queue->waiting, memory_order_relaxed) != 0;
     reader_leave(producer);
     if (more) {
-        news_tell(producer); /* another reader may have found the turn taken */
+        news_tell_readers(producer); /* another reader may have found the turn taken */
     }
     if (more && atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
         rt_signal_set(producer->world, true);
@@ -250,7 +261,7 @@ static void callback_end(struct producer *producer, struct input_lane *lane) {
         return;
     }
     atomic_store_explicit(&producer->reports.serving, NULL, memory_order_release);
-    news_tell(producer); /* somebody may have been turned away */
+    news_tell_readers(producer); /* somebody may have been turned away */
 }
 
 size_t report_serve(struct producer *producer) {

@@ -32,6 +32,11 @@ struct sync_waiter {
 
 enum { READING_NOBODY, READING_ONE, READING_WANTED /* and another was turned away */ };
 
+struct news {
+    _Atomic uint32_t word;      /* what a thread sleeps on */
+    _Atomic uint32_t listening; /* 1: somebody may sleep, and was not told yet */
+};
+
 struct report_queue {
     struct rt_lane_unbounded decided; /* struct batch.mail */
     _Atomic uint32_t reading;         /* READING_…: is somebody in report_take? */
@@ -52,11 +57,13 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
 /* Serves the callback with what is there now; returns how many. */
 size_t report_serve(struct producer *producer);
 
-/* The word that application threads wait on: news of any kind. Register, look, then wait, and begin
- * again: who is told has to register anew, so that a stream of news costs one wake-up for each look
- * and not one for each piece. */
-uint32_t news_register(struct producer *producer);
-bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
+/* What application threads wait on. Register, look, then wait, and begin again: who is told has to
+ * register anew, so that a stream of news costs one wake-up for each look and not one for each
+ * piece. */
+uint32_t news_register(struct news *news);
+bool news_wait(struct producer *producer, struct news *news, uint32_t seen, uint64_t deadline_ns);
 void news_tell(struct producer *producer);
+/* So, and there are reports to read, or the turn to read is free again. */
+void news_tell_readers(struct producer *producer);
 
 #endif

@@ -101,6 +101,75 @@ static uint32_t run_end(struct input_lane *lane, const struct input_run *run, ui
     return lane->read_run < (uint32_t)(seen >> 32) ? run->next : (uint32_t)seen;
 }
 
+/* -- the order of lanes -- */
+
+enum { NO_STAMP = 0 };
+
+static struct input_lane *lanes_of(struct topic_actor *self) {
+    return atomic_load_explicit(&self->producer->lanes, memory_order_acquire);
+}
+
+static bool is_sure(const struct input_lane *lane) {
+    return lane->read_at < (uint32_t)lane->sure;
+}
+
+static void look_first(struct input_lane *lane) {
+    lane->sure = lane_ready(lane) ? published(lane->read) : 0;
+}
+
+static void look_again(struct input_lane *lane) {
+    if (is_sure(lane)) {
+        lane->more = published(lane->read) != lane->sure ||
+                     atomic_load_explicit(&lane->read->next, memory_order_acquire) != NULL;
+        lane->stamp = lane_run(lane)->stamp;
+    } else {
+        lane->sure = 0;
+        lane->stamp = lane_ready(lane) ? lane_run(lane)->stamp : NO_STAMP;
+    }
+}
+
+static void look(struct topic_actor *self) {
+    struct input_lane *lanes = lanes_of(self);
+    for (struct input_lane *lane = lanes; lane != NULL; lane = lane->next) {
+        look_first(lane);
+    }
+    for (struct input_lane *lane = lanes; lane != NULL; lane = lane->next) {
+        look_again(lane);
+    }
+}
+
+/* The lane whose next run has the lowest stamp, not above `highest`. */
+static struct input_lane *lowest(struct topic_actor *self, uint64_t highest) {
+    struct input_lane *best = NULL;
+    for (struct input_lane *lane = lanes_of(self); lane != NULL; lane = lane->next) {
+        if (lane->stamp != NO_STAMP && lane->stamp <= highest &&
+            (best == NULL || (lane->stamp < best->stamp && !RT_MUTANT(stamps_ignored)))) {
+            best = lane;
+        }
+    }
+    return best;
+}
+
+/* As lowest(), and sure. */
+static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highest) {
+    struct input_lane *lane = lowest(self, highest);
+    while (lane != NULL && !is_sure(lane)) {
+        look(self);
+        lane = lowest(self, highest);
+    }
+    return lane;
+}
+
+/* Past what was handed on. When the second look showed more than the first, what comes next has this
+ * stamp or a higher one, and is not sure. */
+static void lane_step(struct input_lane *lane) {
+    if (is_sure(lane)) {
+        lane->stamp = lane_run(lane)->stamp;
+    } else if (!lane->more) {
+        lane->stamp = NO_STAMP;
+    }
+}
+
 /* -- handing on -- */
 
 static void run_send(struct topic_actor *self, struct topic *topic, struct run *run) {
@@ -143,14 +212,11 @@ static void fetch_ahead(const struct input_lane *lane, uint32_t at) {
     rt_fetch_all(lane->read->data + at + AHEAD_BYTES, AHEAD_LINES * RT_LINE_BYTES);
 }
 
-/* What lies before the reader, all of one stamp and seen in a look that showed no lower one. False
- * when memory is short. */
-static bool hand_on(struct topic_actor *self, struct input_lane *lane, uint64_t seen,
-                    uint64_t opened_ns) {
+/* What is sure before the reader, and of one stamp. False when memory is short. */
+static bool hand_on(struct topic_actor *self, struct input_lane *lane, uint64_t opened_ns) {
     const struct input_run *head = lane_run(lane);
-    uint64_t stamp = head->stamp;
-    while (lane->read_at < (uint32_t)seen && head->stamp == stamp) {
-        uint32_t to = run_end(lane, head, seen);
+    while (is_sure(lane) && head->stamp == lane->stamp) {
+        uint32_t to = run_end(lane, head, lane->sure);
         fetch_ahead(lane, to);
         if (lane->read_at < to) {
             struct run *run = run_of(self, head->topic, to - lane->read_at, opened_ns);
@@ -160,7 +226,7 @@ static bool hand_on(struct topic_actor *self, struct input_lane *lane, uint64_t 
             run_add(run, lane->read, lane->read_at, to);
             lane->read_at = to;
         }
-        if (to == (uint32_t)seen) {
+        if (to == (uint32_t)lane->sure) {
             break;
         }
         head = lane_run(lane);
@@ -179,43 +245,6 @@ static void hand_over(struct topic_actor *self) {
     }
 }
 
-static struct input_lane *lanes_of(struct topic_actor *self) {
-    return atomic_load_explicit(&self->producer->lanes, memory_order_acquire);
-}
-
-/* The lane whose next run has the lowest stamp, not above `highest`. */
-static struct input_lane *lowest(struct topic_actor *self, uint64_t highest, uint64_t *stamp) {
-    struct input_lane *best = NULL;
-    for (struct input_lane *lane = lanes_of(self); lane != NULL; lane = lane->next) {
-        if (!lane_ready(lane)) {
-            continue;
-        }
-        uint64_t next = lane_run(lane)->stamp;
-        if (next <= highest && (best == NULL || (next < *stamp && !RT_MUTANT(stamps_ignored)))) {
-            best = lane;
-            *stamp = next;
-        }
-    }
-    return best;
-}
-
-/* As lowest(), and certain: nothing lower was published before what `*seen` shows of its chunk. */
-static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highest, uint64_t *stamp,
-                                        uint64_t *seen) {
-    struct input_lane *lane = lowest(self, highest, stamp);
-    while (lane != NULL) {
-        *seen = published(lane->read);
-        uint64_t again = 0;
-        struct input_lane *other = lowest(self, highest, &again);
-        if (other == lane) {
-            break;
-        }
-        lane = other;
-        *stamp = again;
-    }
-    return lane;
-}
-
 static bool has_caught_up(struct input_lane *lane) {
     return lane->read_at >= (uint32_t)published(lane->read) &&
            atomic_load_explicit(&lane->read->next, memory_order_acquire) == NULL;
@@ -227,20 +256,21 @@ enum sweep_result sweep(struct topic_actor *self, uint64_t opened_ns) {
     uint64_t highest = atomic_load_explicit(&self->producer->writer, memory_order_acquire) >> 16;
     enum sweep_result result = SWEEP_NOTHING;
     uint32_t swept = 0;
+    look(self);
     for (uint32_t n = 0; n < HAND_ONS_MAX && swept < SWEEP_BYTES_MAX; n++) {
-        uint64_t stamp = 0;
-        uint64_t seen = 0;
-        struct input_lane *lane = next_in_order(self, highest, &stamp, &seen);
+        struct input_lane *lane = next_in_order(self, highest);
         if (lane == NULL) {
             break;
         }
+        uint64_t stamp = lane->stamp;
         uint32_t from = lane->read_at;
-        if (!hand_on(self, lane, seen, opened_ns)) {
+        if (!hand_on(self, lane, opened_ns)) {
             result = SWEEP_NO_MEMORY;
             break;
         }
         uint32_t bytes = lane->read_at - from; /* what other stamps have behind it comes later */
         swept += bytes;
+        lane_step(lane);
         result = n + 1 == HAND_ONS_MAX || swept >= SWEEP_BYTES_MAX ? SWEEP_MORE : SWEEP_FOUND;
         if (stamp == highest && bytes < SMALL_BYTES && has_caught_up(lane)) {
             break; /* the writer goes on: what comes now waits for the next sweep */

@@ -5,8 +5,9 @@
  * Why order holds. Let one produce() return before another is called, on other threads. The second
  * found the first's stamp or a later one in `producer->writer`, so its own run's stamp is not
  * lower. Whatever was published before a record is seen by a look that begins after that record
- * was seen. So the lowest run is chosen, its end is noted, and all lanes are looked at once more:
- * only when none shows a lower stamp is the run handed on, up to the noted end.
+ * was seen. So all lanes are looked at twice: what the first look showed is sure to have nothing
+ * before it that the second did not show. It is handed on, the lowest stamp first, until the lowest
+ * is one that only the second look showed; then all lanes are looked at again.
  */
 #ifndef ACTORS_TOPIC_SWEEP_H
 #define ACTORS_TOPIC_SWEEP_H

@@ -84,10 +84,10 @@ def idle():
 
 
 def known():
-    yield Workload('known-10', '10 partitions, all busy', 'known', ('--busy', 10), 1_000_000,
+    yield Workload('known-10', '10 partitions, all busy', 'known', ('--busy', 10), 400_000,
                    partitions=10)
     yield Workload('known-100000', '100,000 partitions known, 10 of them busy', 'known',
-                   ('--busy', 10, '--topics', 100), 100_000, partitions=1000)
+                   ('--busy', 10, '--topics', 100), 400_000, partitions=1000)
 
 
 def groups():
