@@ -81,6 +81,33 @@ static inline void input_entry_fill(struct input_entry *entry, struct producer *
     entry->opaque = record->opaque;
 }
 
+/* Takes the next stamp when another thread wrote last. */
+static inline void input_stamp(struct input_lane *lane) {
+    _Atomic uint64_t *word = &lane->producer->writer;
+    uint64_t seen = atomic_load_explicit(word, memory_order_acquire);
+    if (seen == lane->writer) {
+        return;
+    }
+    while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen >> 16) + 1) << 16 | lane->id,
+                                                  memory_order_acq_rel, memory_order_acquire)) {
+    }
+    lane->writer = ((seen >> 16) + 1) << 16 | lane->id;
+    lane->topic = NULL; /* a run of its own */
+}
+
+/* There is room for its head. */
+static inline void input_run_begin(struct input_lane *lane, struct topic *topic) {
+    uint8_t *data = lane->tail->data;
+    struct input_run *run = (struct input_run *)(void *)(data + lane->tail_used);
+    *run = (struct input_run){.topic = topic, .stamp = lane->writer >> 16};
+    if (lane->tail_used != 0) {
+        ((struct input_run *)(void *)(data + lane->tail_run))->next = lane->tail_used;
+    }
+    lane->tail_run = lane->tail_used;
+    lane->tail_used += (uint32_t)sizeof *run;
+    lane->topic = topic;
+}
+
 /* Room for an entry behind the right run head, or NULL when memory is short. */
 static inline struct input_entry *input_room(struct input_lane *lane, struct topic *topic,
                                              uint32_t size) {

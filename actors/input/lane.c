@@ -159,22 +159,8 @@ static bool chunk_new(struct input_lane *lane) {
     return true;
 }
 
-/* Takes the next stamp when another thread wrote last. */
-static void stamp(struct input_lane *lane) {
-    _Atomic uint64_t *word = &lane->producer->writer;
-    uint64_t seen = atomic_load_explicit(word, memory_order_acquire);
-    if (seen == lane->writer) {
-        return;
-    }
-    while (!atomic_compare_exchange_weak_explicit(word, &seen, ((seen >> 16) + 1) << 16 | lane->id,
-                                                  memory_order_acq_rel, memory_order_acquire)) {
-    }
-    lane->writer = ((seen >> 16) + 1) << 16 | lane->id;
-    lane->topic = NULL; /* a run of its own */
-}
-
 struct input_entry *input_room_made(struct input_lane *lane, struct topic *topic, uint32_t size) {
-    stamp(lane);
+    input_stamp(lane);
     uint32_t head = (uint32_t)sizeof(struct input_run);
     RT_ASSERT(size + head <= INPUT_CHUNK_CAPACITY);
     if (lane->tail == NULL || lane->tail_used + size + head > INPUT_CHUNK_CAPACITY) {
@@ -183,16 +169,7 @@ struct input_entry *input_room_made(struct input_lane *lane, struct topic *topic
         }
     }
     if (lane->topic != topic) {
-        struct input_run *run = (struct input_run *)(void *)(lane->tail->data + lane->tail_used);
-        *run = (struct input_run){.topic = topic, .stamp = lane->writer >> 16};
-        if (lane->tail_used != 0) {
-            struct input_run *last =
-                (struct input_run *)(void *)(lane->tail->data + lane->tail_run);
-            last->next = lane->tail_used;
-        }
-        lane->tail_run = lane->tail_used;
-        lane->tail_used += head;
-        lane->topic = topic;
+        input_run_begin(lane, topic);
     }
     return (struct input_entry *)(void *)(lane->tail->data + lane->tail_used);
 }

@@ -114,8 +114,8 @@ static void set_up(void) {
     producer->world = &threads->world;
     producer->config = &state.config;
     memset(&producer->reports, 0, sizeof producer->reports);
-    atomic_init(&producer->news, 0);
-    atomic_init(&producer->listening, 0);
+    memset(&producer->news, 0, sizeof producer->news);
+    memset(&producer->reports_in, 0, sizeof producer->reports_in);
     report_open(producer);
     memset(state.batches, 0, sizeof state.batches);
     memset(state.told, 0, sizeof state.told);
@@ -134,7 +134,7 @@ static void set_up(void) {
 /* As report_post, but it tells before there is anything. */
 static void post_late(struct batch *batch) {
     struct report_queue *queue = &state.producer.reports;
-    news_tell(&state.producer);
+    news_tell_readers(&state.producer);
     atomic_fetch_add(&queue->waiting, batch->records);
     rt_lane_unbounded_push(&queue->decided, &batch->mail.node);
 }
@@ -182,7 +182,8 @@ static void read_once(void) {
 static size_t poll_carelessly(sluice_report *report) {
     size_t count = report_take(&state.producer, report, 1);
     if (count == 0) {
-        (void)news_wait(&state.producer, news_register(&state.producer), RT_FOREVER);
+        struct news *news = &state.producer.reports_in;
+        (void)news_wait(&state.producer, news, news_register(news), RT_FOREVER);
         count = report_take(&state.producer, report, 1);
     }
     return count;
@@ -249,7 +250,7 @@ const struct explore_scenario reports_scenario = {
                  {"tell-first", NULL},
                  {"leave-torn", "reader_leave"},
                  {"enter-torn", "reader_enter"},
-                 {"tell-torn", "news_tell"},
+                 {"tell-torn", "tell"},
                  {"post-torn", "report_post"},
                  {"hand-over-torn", "hand_over"}},
     .marks = {[SLEPT] = "a wait", [TURNED_AWAY] = "a reader that finds another one"},

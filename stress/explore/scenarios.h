@@ -19,5 +19,6 @@ extern const struct explore_scenario descriptor_scenario;
 extern const struct explore_scenario rows_scenario;
 extern const struct explore_scenario pages_scenario;
 extern const struct explore_scenario spans_scenario;
+extern const struct explore_scenario order_scenario;
 
 #endif
