@@ -125,8 +125,8 @@ static void recall_credit(struct rt_budget *budget) {
     }
 }
 
-/* How much credit to fetch beside `bytes`: little when little is left, and none when next to nothing
- * is, so that recalls are rare. */
+/* How much credit to fetch beside `bytes`: little when little is left, and none when next to
+ * nothing is, so that recalls are rare. */
 static int64_t lump_for(const struct rt_budget *budget, int64_t bytes) {
     int64_t part = atomic_load_explicit(&budget->available, memory_order_relaxed) / LUMPS_IN_LEFT;
     int64_t lump = part < budget->lump ? part : budget->lump;

@@ -160,8 +160,8 @@ static struct input_lane *next_in_order(struct topic_actor *self, uint64_t highe
     return lane;
 }
 
-/* Past what was handed on. When the second look showed more than the first, what comes next has this
- * stamp or a higher one, and is not sure. */
+/* Past what was handed on. When the second look showed more than the first, what comes next has
+ * this stamp or a higher one, and is not sure. */
 static void lane_step(struct input_lane *lane) {
     if (is_sure(lane)) {
         lane->stamp = lane_run(lane)->stamp;
