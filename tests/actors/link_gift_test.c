@@ -181,12 +181,21 @@ static void expect_accepted(struct pair *pair, uint32_t negotiations) {
     cr_expect_eq(link_version(&pair->to, KAFKA_METADATA, 99), 13);
 }
 
-Test(link_gift, goes_on_where_it_was) {
-    struct pair *pair = start();
+static void hand_over(struct pair *pair, uint32_t negotiations) {
     tell(pair, give);
     cr_assert_not_null(pair->gift);
     tell(pair, accept);
-    expect_accepted(pair, 1);
+    expect_accepted(pair, negotiations);
+}
+
+static void expect_no_gift(struct pair *pair) {
+    tell(pair, give);
+    cr_expect_null(pair->gift);
+}
+
+Test(link_gift, goes_on_where_it_was) {
+    struct pair *pair = start();
+    hand_over(pair, 1);
     cr_expect_eq(pair->peer.accepted, 1);
     finish(pair);
 }
@@ -200,10 +209,7 @@ Test(link_gift, takes_the_place_of_what_is_being_set_up) {
         while (pair->to.state != states[i] && rt_sim_step(pair->actor.world)) {
         }
         cr_assert_eq(pair->to.state, states[i]);
-        tell(pair, give);
-        cr_assert_not_null(pair->gift);
-        tell(pair, accept);
-        expect_accepted(pair, i < 2 ? 1 : 2);
+        hand_over(pair, i < 2 ? 1 : 2);
         cr_expect_eq(pair->failed, 0);
         finish(pair);
     }
@@ -213,8 +219,7 @@ Test(link_gift, is_none_while_an_answer_is_outstanding) {
     struct pair *pair = start();
     pair->sends = &pair->from;
     tell(pair, ask);
-    tell(pair, give);
-    cr_expect_null(pair->gift);
+    expect_no_gift(pair);
     pass(pair, 1000);
     cr_expect_eq(pair->answered, 1);
     tell(pair, give);
@@ -249,8 +254,7 @@ Test(link_gift, is_none_after_a_request_without_an_answer) {
     struct pair *pair = start();
     tell(pair, ask_silently);
     pass(pair, 1000);
-    tell(pair, give);
-    cr_expect_null(pair->gift);
+    expect_no_gift(pair);
     finish(pair);
 }
 
@@ -262,8 +266,7 @@ Test(link_gift, is_none_within_an_answer) {
     rt_notify(&pair->peer.actor);
     pass(pair, 1000);
     cr_assert_eq(pair->from.state, LINK_READY);
-    tell(pair, give);
-    cr_expect_null(pair->gift);
+    expect_no_gift(pair);
     finish(pair);
 }
 
@@ -275,13 +278,9 @@ Test(link_gift, is_none_while_its_broker_asks_for_a_pause) {
     struct pair *pair = start();
     tell(pair, throttle);
     pass(pair, 490);
-    tell(pair, give);
-    cr_expect_null(pair->gift);
+    expect_no_gift(pair);
     pass(pair, 20);
-    tell(pair, give);
-    cr_assert_not_null(pair->gift);
-    tell(pair, accept);
-    expect_accepted(pair, 1);
+    hand_over(pair, 1);
     finish(pair);
 }
 

@@ -150,6 +150,12 @@ static void fill(struct rt_pool *pool, void **pages, size_t count) {
     }
 }
 
+static void give_all(struct rt_pool *pool, void **pages, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        give_granules(pool, pages[i], 64);
+    }
+}
+
 static void pass_time(struct rt_world *world) {
     rt_sim_run_until(world, rt_now(world) + RT_POOL_REVIEW_NS);
 }
@@ -161,9 +167,7 @@ Test(pool, spans_go_back_when_they_were_not_needed_for_a_while) {
     struct rt_pool *pool = rt_pool_create(world, SPAN, KEPT * SPAN);
     fill(pool, pages, PAGES);
     cr_assert_eq(rt_pool_held(pool), SPANS * SPAN);
-    for (size_t i = PAGES; i > PAGES / 2; i--) {
-        give_granules(pool, pages[i - 1], 64);
-    }
+    give_all(pool, pages + PAGES / 2, PAGES / 2);
     cr_assert_eq(rt_pool_held(pool), SPANS * SPAN, "all of it was just needed");
     pass_time(world);
     rt_pool_review(pool);
@@ -171,18 +175,14 @@ Test(pool, spans_go_back_when_they_were_not_needed_for_a_while) {
     pass_time(world);
     rt_pool_review(pool);
     cr_assert_eq(rt_pool_held(pool), (SPANS / 2 + KEPT) * SPAN);
-    for (size_t i = PAGES / 2; i > 1; i--) {
-        give_granules(pool, pages[i - 1], 64);
-    }
+    give_all(pool, pages + 1, PAGES / 2 - 1);
     pass_time(world);
     pass_time(world);
     give_granules(pool, pages[0], 64); /* who gives looks, too; nothing happened for long */
     cr_assert_eq(rt_pool_held(pool), KEPT * SPAN);
     fill(pool, pages, PAGES); /* into the same slots */
     cr_assert_eq(rt_pool_held(pool), SPANS * SPAN);
-    for (size_t i = 0; i < PAGES; i++) {
-        give_granules(pool, pages[i], 64);
-    }
+    give_all(pool, pages, PAGES);
     rt_pool_review(NULL);
     rt_pool_destroy(pool);
     rt_world_destroy(world);
@@ -194,9 +194,7 @@ Test(pool, one_block_keeps_its_span_and_no_other) {
     struct rt_world *world = simulated();
     struct rt_pool *pool = rt_pool_create(world, SPAN, 0);
     fill(pool, pages, PAGES);
-    for (size_t i = 0; i + 1 < PAGES; i++) {
-        give_granules(pool, pages[i], 64);
-    }
+    give_all(pool, pages, PAGES - 1);
     pass_time(world);
     pass_time(world);
     rt_pool_review(pool);
@@ -219,9 +217,7 @@ Test(pool, more_than_it_has_places_for_is_not_to_be_had) {
     cr_assert_null(rt_pool_take(pool, PAGE + 1, &capacity));
     give_granules(pool, pages[7], 64);
     pages[7] = take_granules(pool, 64);
-    for (size_t i = 0; i < PAGES; i++) {
-        give_granules(pool, pages[i], 64);
-    }
+    give_all(pool, pages, PAGES);
     rt_pool_destroy(pool);
     harness_end(world);
 }
