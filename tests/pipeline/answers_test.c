@@ -131,15 +131,6 @@ static struct rig *start(void) {
     return rig;
 }
 
-static uint64_t answer(struct rig *rig, int16_t code, uint32_t skip, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.skip = skip;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 /* What the next record shows of epoch and id, and that the partition goes on. */
 static void expect_identity(struct rig *rig, int16_t code, int64_t id_before, bool same_id,
                             int16_t epoch) {
@@ -162,7 +153,7 @@ static void first_attempt(const struct expected *expected) {
     uint64_t asked = rig_counters(rig).requests[METADATA];
     /* once by a broker that may only be confused by what is in flight; again, alone, it counts */
     uint32_t count = expected->effect == EPOCH ? 2 : 1;
-    uint64_t fault = answer(rig, expected->code, 0, count);
+    uint64_t fault = rig_refuse(rig, expected->code, 0, count);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 2, 5000), "a batch that is answered %d hangs", expected->code);
     rig_run(rig, 500);
@@ -203,7 +194,7 @@ static void later_attempt_of_a_written_one(const struct expected *expected) {
     struct rig *rig = start();
     int64_t id = rig_partition(rig, 0)->producer_id;
     rig_fault(rig, SLUICE_FAULT_CUT_AFTER, PRODUCE, 0, 1);
-    uint64_t fault = answer(rig, expected->code, 1, 1);
+    uint64_t fault = rig_refuse(rig, expected->code, 1, 1);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 2, 5000), "a batch that is answered %d hangs", expected->code);
     cr_expect_eq(rig_hits(rig, fault), 1);
@@ -252,7 +243,7 @@ static void later_attempt_of_one_that_was_not(const struct expected *expected) {
     struct rig *rig = start();
     int64_t id = rig_partition(rig, 0)->producer_id;
     rig_fault(rig, SLUICE_FAULT_CUT_BEFORE, PRODUCE, 0, 1);
-    uint64_t fault = answer(rig, expected->code, 0, 1);
+    uint64_t fault = rig_refuse(rig, expected->code, 0, 1);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 2, 5000), "a batch that is answered %d hangs", expected->code);
     cr_expect_eq(rig_hits(rig, fault), 1);
@@ -290,7 +281,7 @@ static void first_of_five(const struct expected *expected) {
                                                     .settings = settings});
     rig_produce(rig, 0);
     rig_flush(rig);
-    answer(rig, expected->code, 0, 1);
+    rig_refuse(rig, expected->code, 0, 1);
     rig_produce_some(rig, 0, 5);
     cr_assert(rig_await(rig, 6, 10000), "%d", expected->code);
     for (uint32_t i = 1; i < 6; i++) {
@@ -312,16 +303,16 @@ Test(answers, to_the_first_of_five_batches_in_flight) {
 
 Test(answers, that_a_batch_is_damaged_are_believed_after_the_third) {
     struct rig *rig = start();
-    uint64_t fault = answer(rig, 2, 0, 0);
+    uint64_t fault = rig_refuse(rig, 2, 0, 0);
     rig_produce(rig, 0);
     rig_flush(rig);
     cr_expect_eq(rig_hits(rig, fault), 3);
     cr_expect_eq(rig->records[1].report.outcome, SLUICE_NOT_PERSISTED);
     cr_expect_eq(rig->records[1].report.error, SLUICE_BROKER_CORRUPT_MESSAGE);
     broker_cluster_fault_remove_all(rig->cluster);
-    answer(rig, 2, 0, 2); /* in a row: with another error between, it counts anew */
-    answer(rig, 19, 2, 1);
-    answer(rig, 2, 3, 2);
+    rig_refuse(rig, 2, 0, 2); /* in a row: with another error between, it counts anew */
+    rig_refuse(rig, 19, 2, 1);
+    rig_refuse(rig, 2, 3, 2);
     rig_produce(rig, 0);
     rig_flush(rig);
     cr_expect_eq(rig->records[2].report.outcome, SLUICE_PERSISTED);
@@ -334,7 +325,7 @@ static void for_ever(const struct expected *expected) {
         "linger.ms", "0", "delivery.timeout.ms", "2000", "request.timeout.ms", "1000", NULL};
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 7, .partitions = 1, .brokers = {.broker_count = 1}, .settings = hasty});
-    answer(rig, expected->code, 0, 0);
+    rig_refuse(rig, expected->code, 0, 0);
     for (int i = 0; i < 5; i++) {
         rig_produce(rig, 0);
         rig_run(rig, 300);

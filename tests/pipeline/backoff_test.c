@@ -4,15 +4,6 @@
 
 enum { PRODUCE = 0 };
 
-static uint64_t answer(struct rig *rig, int16_t code, int32_t partition, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.partition = partition;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 /* ---- KIP-580 --------------------------------------------------------------------------------- */
 
 struct jitter {
@@ -30,7 +21,7 @@ static void measure(uint64_t seed, uint64_t first_ms, uint64_t most_ms, struct j
         .seed = seed, .partitions = 1, .brokers = {.broker_count = 1}, .settings = settings});
     rig_produce(rig, 0);
     rig_flush(rig);
-    uint64_t fault = answer(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 9);
+    uint64_t fault = rig_refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 9);
     rig_produce(rig, 0);
     rig_await_hits(rig, fault, 1);
     uint64_t due_ms = first_ms;
@@ -63,7 +54,7 @@ Test(backoff, of_one_partition_holds_up_no_other) {
     static const char *const settings[] = {"linger.ms", "0", NULL};
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 3, .partitions = 2, .brokers = {.broker_count = 1}, .settings = settings});
-    answer(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 6);
+    rig_refuse_of(rig, 0, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 6);
     for (int i = 0; i < 50; i++) {
         rig_produce(rig, 0);
         rig_produce(rig, 1);
@@ -90,7 +81,7 @@ Test(backoff, ends_with_the_time_of_its_record) {
                                            NULL};
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 3, .partitions = 1, .brokers = {.broker_count = 1}, .settings = settings});
-    answer(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 1);
+    rig_refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 1);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 1, 3050));
     cr_expect_eq(rig->records[0].report.outcome, SLUICE_NOT_PERSISTED);
@@ -153,7 +144,7 @@ Test(report, of_attempts_that_ran_out_says_how_many_and_why) {
     static const char *const settings[] = {"linger.ms", "0", "retries", "3", NULL};
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 3, .partitions = 1, .brokers = {.broker_count = 1}, .settings = settings});
-    answer(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 4);
+    rig_refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 4);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 1, 10000));
     const sluice_report *report = &rig->records[0].report;

@@ -90,11 +90,7 @@ static void run(struct bound *bound, const struct load *load) {
     bound->rig = rig_start(&setup);
     open_all(bound);
     rig_run(bound->rig, 1000);
-    sluice_broker_fault slow = sluice_broker_fault_any(SLUICE_FAULT_DELAY);
-    slow.api_key = PRODUCE_API;
-    slow.count = 0;
-    slow.delay_ms = 100;
-    cr_assert_neq(broker_cluster_fault_add(bound->rig->cluster, &slow), 0);
+    rig_hold_up(bound->rig, SLUICE_FAULT_DELAY, PRODUCE_API, 100, 0);
     while (bound->accepted < load->records) {
         sluice_code code = offer(bound);
         pass_time(bound, RIG_MS / 10);

@@ -14,9 +14,7 @@ static int32_t partition_of(struct rig *rig, const sluice_record *given) {
 
 Test(choose, an_explicit_partition_is_taken) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 1, .partitions = 5});
-    for (int32_t i = 0; i < 5; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 5);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     rig_end(rig);

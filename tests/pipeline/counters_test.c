@@ -117,9 +117,7 @@ Test(counters, tell_how_many_batches_go_in_a_request) {
     struct rig *rig = rig_start(&usual);
     for (int32_t round = 0; round < 3; round++) {
         rig_run(rig, 1000);
-        for (int32_t i = 0; i < 4; i++) {
-            rig_produce(rig, i);
-        }
+        rig_produce_to_each(rig, 4);
         rig_run(rig, 100);
     }
     rig_poll(rig);
@@ -197,17 +195,9 @@ Test(counters, have_each_broker_and_their_total) {
 
 /* ---- what goes wrong ------------------------------------------------------------------------- */
 
-static uint64_t answer_error(struct rig *rig, sluice_code code, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = (int16_t)code;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 Test(counters, tell_what_was_sent_again_and_why) {
     struct rig *rig = rig_start(&usual);
-    answer_error(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 2);
+    rig_refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 2);
     rig_produce_some(rig, 0, 3);
     rig_flush(rig);
     EXPECT(rig, "total.batches_sealed", 1);
@@ -224,7 +214,7 @@ Test(counters, tell_what_was_sent_again_and_why) {
 
 Test(counters, tell_records_that_failed_by_error) {
     struct rig *rig = rig_start(&usual);
-    answer_error(rig, SLUICE_BROKER_TOPIC_AUTHORIZATION_FAILED, 1);
+    rig_refuse(rig, SLUICE_BROKER_TOPIC_AUTHORIZATION_FAILED, 0, 1);
     rig_produce_some(rig, 0, 3);
     rig_flush(rig);
     EXPECT(rig, "producer.records_not_persisted", 3);
@@ -232,7 +222,7 @@ Test(counters, tell_records_that_failed_by_error) {
     EXPECT(rig, "errors.attempts.SLUICE_BROKER_TOPIC_AUTHORIZATION_FAILED", 1);
     EXPECT(rig, "total.acknowledged_ns.count", 0);
     EXPECT(rig, "total.acknowledged_ns.p50", 0);
-    answer_error(rig, (sluice_code)999, 1);
+    rig_refuse(rig, (sluice_code)999, 0, 1);
     rig_produce(rig, 0);
     rig_flush(rig);
     EXPECT(rig, "errors.attempts.SLUICE_BROKER_UNRECOGNISED", 1);
@@ -290,11 +280,7 @@ Test(counters, tell_attempts_to_connect_in_vain) {
 
 Test(counters, tell_how_long_brokers_asked_for_a_pause) {
     struct rig *rig = rig_start(&usual);
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    fault.api_key = PRODUCE;
-    fault.delay_ms = 30;
-    fault.count = 2;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, PRODUCE, 30, 2);
     for (int i = 0; i < 4; i++) {
         rig_produce(rig, 0);
         rig_flush(rig);
@@ -358,9 +344,7 @@ Test(counters, tell_how_much_mail_an_actor_found_when_it_was_more_than_one) {
     struct rig_setup setup = usual;
     setup.partitions = 16;
     struct rig *rig = rig_start(&setup);
-    for (int32_t i = 0; i < 16; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 16);
     rig_flush(rig);
     cr_expect_gt(figure(rig, "total.flusher_mail.count"), 0);
     cr_expect_gt(figure(rig, "total.aggregator_mail.count"), 0);

@@ -104,11 +104,7 @@ Test(deadline, holds_for_a_failed_batch_while_others_of_its_partition_are_unansw
     rig_produce(rig, 0);
     rig_flush(rig);
     rig_fault(rig, SLUICE_FAULT_DROP, PRODUCE, 1, 0);
-    sluice_broker_fault error = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    error.api_key = PRODUCE;
-    error.error_code = SLUICE_BROKER_NOT_ENOUGH_REPLICAS;
-    error.count = 1;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &error), 0);
+    rig_refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, 0, 1);
     produce(rig, 0);
     watch(rig, 1, 150); /* the answer comes after 200 ms */
     produce(rig, 0);

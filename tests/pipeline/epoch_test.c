@@ -9,32 +9,17 @@ static const char *const hasty[] = {
     "linger.ms",          "0",    "batch.size", "0", "delivery.timeout.ms", "2000",
     "request.timeout.ms", "1000", NULL};
 
-static uint64_t answer(struct rig *rig, int16_t code, int32_t partition, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.partition = partition;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
-static void produce_to_each(struct rig *rig, int32_t partitions) {
-    for (int32_t i = 0; i < partitions; i++) {
-        rig_produce(rig, i);
-    }
-}
-
 /* ---- partition by partition --------------------------------------------------------------- */
 
 Test(epoch, of_one_partition_is_nothing_to_the_others) {
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 2, .partitions = 6, .brokers = {.broker_count = 2}, .settings = singles});
-    produce_to_each(rig, 6);
+    rig_produce_to_each(rig, 6);
     rig_flush(rig);
-    answer(rig, 45, 2, 2); /* refused, and alone again refused: a new epoch */
+    rig_refuse_of(rig, 2, 45, 0, 2); /* refused, and alone again refused: a new epoch */
     uint64_t began_ns = rt_now(rig->world);
     for (int i = 0; i < 20; i++) {
-        produce_to_each(rig, 6);
+        rig_produce_to_each(rig, 6);
         rig_run(rig, 1);
     }
     cr_expect(rig_await(rig, 6 + 5 * 20, 20), "those of the others are there at once");
@@ -55,15 +40,15 @@ Test(epoch, begins_while_a_broker_is_dead) {
                                                     .brokers = {.replica_count = 1},
                                                     .delay_ns = 2 * RIG_MS,
                                                     .settings = singles});
-    produce_to_each(rig, 6);
+    rig_produce_to_each(rig, 6);
     rig_flush(rig);
     int32_t dead = broker_cluster_leader(rig->cluster, "orders", 0);
-    produce_to_each(rig, 6);
+    rig_produce_to_each(rig, 6);
     rig_run(rig, 3); /* on their way */
     cr_assert_eq(broker_cluster_kill(rig->cluster, dead), SLUICE_OK);
     cr_assert(rig_await(rig, 6 + 4, 1000)); /* two partitions have no leader */
     for (int32_t i = 0; i < 6; i++) {
-        answer(rig, 45, i, 2);
+        rig_refuse_of(rig, i, 45, 0, 2);
     }
     for (int round = 0; round < 10; round++) {
         for (int32_t i = 0; i < 6; i++) {
@@ -88,14 +73,14 @@ Test(epoch, an_id_that_is_refused_is_left_by_each_partition_and_asked_for_once) 
     for (size_t i = 0; i < 3; i++) {
         struct rig *rig = rig_start(&(struct rig_setup){
             .seed = 2, .partitions = 4, .brokers = {.broker_count = 1}, .settings = singles});
-        produce_to_each(rig, 4);
+        rig_produce_to_each(rig, 4);
         rig_flush(rig);
         int64_t id = rig_partition(rig, 0)->producer_id;
         for (int32_t at = 0; at < 3; at++) {
-            answer(rig, codes[i], at, 1);
+            rig_refuse_of(rig, at, codes[i], 0, 1);
         }
         for (int round = 0; round < 5; round++) {
-            produce_to_each(rig, 4);
+            rig_produce_to_each(rig, 4);
         }
         rig_flush(rig);
         rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
@@ -113,7 +98,7 @@ Test(epoch, an_id_that_is_always_refused_costs_each_record_its_time_and_no_more)
         .seed = 2, .partitions = 1, .brokers = {.broker_count = 1}, .settings = hasty});
     rig_produce(rig, 0);
     rig_flush(rig);
-    answer(rig, 47, 0, 0);
+    rig_refuse_of(rig, 0, 47, 0, 0);
     rig_produce_some(rig, 0, 5);
     cr_assert(rig_await(rig, 6, 2100));
     for (int i = 1; i < 6; i++) {
@@ -196,7 +181,7 @@ static void forgotten(sluice_broker_first_sequence rule, int16_t code) {
         rig_run(rig, 10);
         cr_assert_eq(broker_cluster_restart(rig->cluster, 1, SLUICE_BROKER_KEEP_NONE), SLUICE_OK);
         if (code != 0) { /* as brokers before 2.5 say until the sequence is 0 */
-            answer(rig, code, 0, 1);
+            rig_refuse_of(rig, 0, code, 0, 1);
         }
     }
     rig_produce_some(rig, 0, 7);
@@ -237,7 +222,7 @@ static void remade(const struct remaking *with) {
                                                     .delay_ns = ONE_WAY_MS * RIG_MS,
                                                     .settings = singles});
     struct rt_address broker = rig_address(1);
-    produce_to_each(rig, 2);
+    rig_produce_to_each(rig, 2);
     rig_flush(rig);
     rig_produce_some(rig, 0, 3);
     rig_flush(rig);
@@ -250,7 +235,7 @@ static void remade(const struct remaking *with) {
     cr_assert_eq(broker_cluster_topic_create(rig->cluster, "orders", 2), SLUICE_OK);
     uint32_t before = rig->count;
     for (int i = 0; i < 10; i++) {
-        produce_to_each(rig, 2);
+        rig_produce_to_each(rig, 2);
         rig_run(rig, 7);
     }
     rig_flush(rig);
@@ -286,9 +271,9 @@ Test(epoch, of_partitions_added_while_running_begins_at_0) {
         .seed = 2,
         .partitions = 2,
         .settings = (const char *[]){"linger.ms", "0", "metadata.max.age.ms", "300", NULL}});
-    produce_to_each(rig, 2);
+    rig_produce_to_each(rig, 2);
     rig_flush(rig);
-    answer(rig, 45, 1, 2);
+    rig_refuse_of(rig, 1, 45, 0, 2);
     for (int i = 0; i < 100; i++) {
         if (i == 30) {
             cr_assert_eq(broker_cluster_topic_grow(rig->cluster, "orders", 6), SLUICE_OK);

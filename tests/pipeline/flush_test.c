@@ -92,11 +92,7 @@ static void produce_on(void *context) {
 Test(flush, is_not_held_up_by_later_records) {
     struct rig *rig =
         rig_start(&(struct rig_setup){.seed = 1, .partitions = 1, .settings = lingering});
-    sluice_broker_fault delay = sluice_broker_fault_any(SLUICE_FAULT_DELAY);
-    delay.api_key = 0;
-    delay.delay_ms = 20;
-    delay.count = 0;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &delay), 0);
+    rig_hold_up(rig, SLUICE_FAULT_DELAY, 0, 20, 0);
     struct stream stream = {.rig = rig};
     rt_sim_at(rig->world, rt_now(rig->world), produce_on, &stream);
     rig_run(rig, 50);

@@ -20,15 +20,6 @@ static struct rig *start(const struct rig_setup *setup) {
     return rig;
 }
 
-static uint64_t refuse(struct rig *rig, int16_t code, uint32_t skip, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.skip = skip;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 /* Hands ten batches over; expects `first` of them to leave before anything is answered, five once
  * something was, and all to be persisted. */
 static void expect_gate(struct rig *rig, uint64_t first, const char *when) {
@@ -125,11 +116,9 @@ Test(gate, keeps_what_a_broker_refuses_that_has_forgotten_all) {
         setup.settings = settings;
         struct rig *rig = start(&setup);
         rig_run(rig, 3000);
-        cr_assert_eq(broker_cluster_kill(rig->cluster, 1), SLUICE_OK);
+        rig_restart(rig, 1, SLUICE_BROKER_KEEP_NONE);
         rig_run(rig, 1);
-        cr_assert_eq(broker_cluster_restart(rig->cluster, 1, SLUICE_BROKER_KEEP_NONE), SLUICE_OK);
-        rig_run(rig, 1);
-        uint64_t fault = refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, refused, 1);
+        uint64_t fault = rig_refuse(rig, SLUICE_BROKER_NOT_ENOUGH_REPLICAS, refused, 1);
         rig_produce_some(rig, 0, FIVE);
         rig_flush(rig);
         cr_expect_eq(rig_hits(rig, fault), 1);
@@ -163,8 +152,8 @@ Test(gate, counts_from_the_oldest_undecided_batch_wherever_it_waits) {
         struct rig *rig = start(&setup);
         for (int i = 0; i < 400; i++) {
             if (rt_sim_choose(rig->world, 12) == 0) {
-                refuse(rig, codes[rt_sim_choose(rig->world, 5)],
-                       (uint32_t)rt_sim_choose(rig->world, 5), 1);
+                rig_refuse(rig, codes[rt_sim_choose(rig->world, 5)],
+                           (uint32_t)rt_sim_choose(rig->world, 5), 1);
             }
             if (rt_sim_choose(rig->world, 100) == 0) {
                 broker_cluster_cut(rig->cluster, 1);
@@ -191,10 +180,7 @@ Test(gate, waits_for_answers_to_those_behind_one_whose_time_is_over) {
         "linger.ms",          "0",    "batch.size", "0", "delivery.timeout.ms", "2000",
         "request.timeout.ms", "1900", NULL};
     struct rig *rig = start(&setup);
-    sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    throttle.api_key = PRODUCE;
-    throttle.delay_ms = 1000;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &throttle), 0);
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, PRODUCE, 1000, 1);
     rig_produce(rig, 0);
     rig_flush(rig);
     rig_produce(rig, 0);

@@ -84,23 +84,11 @@ Test(grown, keys_go_over_to_more_partitions_together_and_once) {
 
 /* ---- brokers that do not know it yet --------------------------------------------------------- */
 
-static uint64_t not_known_yet(struct rig *rig, int32_t partition, uint32_t skip, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION;
-    fault.partition = partition;
-    fault.skip = skip;
-    fault.count = count;
-    uint64_t handle = broker_cluster_fault_add(rig->cluster, &fault);
-    cr_assert_neq(handle, 0);
-    return handle;
-}
-
 /* The broker does not know partition 3 for the first `count` batches, after it knew it for `skip`
  * of them. Keyed and keyless records and others for that partition go on meanwhile. */
 static void unknown_at_first(bool ids, uint32_t skip, uint32_t count) {
     struct rig *rig = start(2, ids, 1 + skip + 10 * (uint64_t)count);
-    uint64_t fault = not_known_yet(rig, 3, skip, count);
+    uint64_t fault = rig_refuse_of(rig, 3, SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION, skip, count);
     for (int i = 0; i < 300; i++) {
         rig_produce(rig, RIG_ANY);
         produce_keyed(rig, (uint32_t)i % KEYS);
@@ -170,7 +158,8 @@ static void grown_again_and_again(uint64_t seed) {
         if (event == 0 && partitions < MOST) {
             partitions += 1 + (int32_t)rt_sim_choose(world, 2);
             grow(rig, (uint32_t)partitions);
-            not_known_yet(rig, partitions - 1, 0, 1 + (uint32_t)rt_sim_choose(world, 4));
+            rig_refuse_of(rig, partitions - 1, SLUICE_BROKER_UNKNOWN_TOPIC_OR_PARTITION, 0,
+                          1 + (uint32_t)rt_sim_choose(world, 4));
         } else if (event == 1) {
             broker_cluster_leader_move(rig->cluster, "orders", some,
                                        1 + (int32_t)rt_sim_choose(world, 3));

@@ -13,9 +13,7 @@ static const char *const singles[] = {"linger.ms", "0", "batch.size", "0", NULL}
 static struct rig *start(uint64_t seed) {
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = seed, .partitions = 3, .delay_ns = ONE_WAY_MS * RIG_MS, .settings = singles});
-    for (int32_t i = 0; i < 3; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 3);
     rig_flush(rig);
     rig_run(rig, 2000);
     rig_fault(rig, SLUICE_FAULT_DROP, METADATA, 0, 0);

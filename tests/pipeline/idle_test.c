@@ -127,9 +127,7 @@ Test(idle, actors_of_a_broker_end_when_it_leaves) {
         &(struct rig_setup){.seed = 1,
                             .partitions = 3,
                             .settings = (const char *[]){"metadata.max.age.ms", "500", NULL}});
-    for (int32_t i = 0; i < 3; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 3);
     rig_flush(rig);
     rig_run(rig, 2000);
     uint64_t before = actors_alive(rig);

@@ -174,11 +174,7 @@ Test(order, holds_when_the_leader_moves_with_a_batch) {
 
 Test(order, holds_through_slow_answers) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 3, .partitions = 3, .settings = quick});
-    sluice_broker_fault delay = sluice_broker_fault_any(SLUICE_FAULT_DELAY);
-    delay.api_key = PRODUCE;
-    delay.delay_ms = 1500; /* after the request was given up */
-    delay.count = 5;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &delay), 0);
+    rig_hold_up(rig, SLUICE_FAULT_DELAY, PRODUCE, 1500, 5); /* after the request was given up */
     stream(rig, 3, 300);
     expect_all_persisted(rig);
 }

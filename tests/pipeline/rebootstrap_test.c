@@ -41,8 +41,8 @@ static struct broker_cluster *start_with(struct rig **rig_place, const char *con
     rebootstraps = 0;
     disconnects = 0;
     struct rig *rig = rig_start(&chosen);
-    for (int32_t i = 0; i < NODES && writes; i++) {
-        rig_produce(rig, i);
+    if (writes) {
+        rig_produce_to_each(rig, NODES);
     }
     rig_flush(rig);
     rig_run(rig, 10);
@@ -67,6 +67,13 @@ static struct broker_cluster *start(struct rig **rig_place, const char *const *w
     return start_with(rig_place, with, true, &usual);
 }
 
+static void fault_new_brokers(struct rig *rig, enum rt_sim_fault fault) {
+    for (int32_t i = 0; i < NODES; i++) {
+        struct rt_address address = new_address(i + 1);
+        rt_sim_fault(rig->world, &address, fault);
+    }
+}
+
 static void fault(struct broker_cluster *cluster, sluice_broker_action action, int16_t api,
                   int16_t code) {
     sluice_broker_fault set = sluice_broker_fault_any(action);
@@ -74,6 +81,14 @@ static void fault(struct broker_cluster *cluster, sluice_broker_action action, i
     set.error_code = code;
     set.count = 0;
     cr_assert_neq(broker_cluster_fault_add(cluster, &set), 0);
+}
+
+/* A hundred records, one each so many ms. */
+static void produce_on(struct rig *rig, uint64_t every_ms) {
+    for (int i = 0; i < 100; i++) {
+        rig_produce(rig, i % NODES);
+        rig_run(rig, every_ms);
+    }
 }
 
 static uint64_t connections(struct broker_cluster *cluster) {
@@ -103,10 +118,7 @@ Test(rebootstrap, resolves_anew_connects_anew_and_goes_on) {
     rig_run(rig, 1500);
     cr_expect_eq(connections(rig->cluster), 0, "connections outlive the names");
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
-    for (int i = 0; i < 100; i++) {
-        rig_produce(rig, i % NODES);
-        rig_run(rig, 20);
-    }
+    produce_on(rig, 20);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     cr_expect_eq(rebootstraps, 1);
@@ -125,10 +137,7 @@ Test(rebootstrap, goes_on_with_older_brokers) {
     struct rig *rig;
     struct broker_cluster *old = start_with(&rig, settings, true, &older);
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
-    for (int i = 0; i < 100; i++) {
-        rig_produce(rig, i % NODES);
-        rig_run(rig, 20);
-    }
+    produce_on(rig, 20);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     cr_expect_eq(rebootstraps, 1);
@@ -144,9 +153,7 @@ Test(rebootstrap, does_not_wait_for_answers_of_the_old_brokers) {
     fault(old, SLUICE_FAULT_DROP, PRODUCE, 0);
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     uint64_t began_ns = rt_now(rig->world);
-    for (int32_t i = 0; i < NODES; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, NODES);
     cr_assert(rig_await(rig, 2 * NODES, 10000));
     cr_expect_lt(rt_now(rig->world) - began_ns, 1500 * RIG_MS);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
@@ -163,9 +170,7 @@ Test(rebootstrap, takes_no_kept_connection_along) {
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     rig_run(rig, 1500);
     cr_expect_eq(rebootstraps, 1);
-    for (int32_t i = 0; i < NODES; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, NODES);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     cr_expect_eq(broker_cluster_records(rig->cluster, "orders", -1), NODES);
@@ -188,22 +193,14 @@ Test(rebootstrap, gives_no_connection_away_while_it_lasts) {
                                        NULL};
     struct rig *rig;
     struct broker_cluster *old = start_with(&rig, with, false, &usual);
-    for (int32_t i = 0; i < NODES; i++) {
-        struct rt_address address = new_address(i + 1);
-        rt_sim_fault(rig->world, &address, RT_SIM_REFUSE);
-    }
+    fault_new_brokers(rig, RT_SIM_REFUSE);
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     rig_run(rig, 1500);
     cr_expect_eq(rebootstraps, 1);
-    for (int32_t i = 0; i < NODES; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, NODES);
     rig_run(rig, 500);
     cr_expect_eq(rig_poll(rig), 0);
-    for (int32_t i = 0; i < NODES; i++) {
-        struct rt_address address = new_address(i + 1);
-        rt_sim_fault(rig->world, &address, RT_SIM_HEAL);
-    }
+    fault_new_brokers(rig, RT_SIM_HEAL);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     cr_expect_eq(broker_cluster_records(rig->cluster, "orders", -1), NODES);
@@ -219,10 +216,7 @@ Test(rebootstrap, that_leads_nowhere_costs_pauses_and_keeps_what_is_known) {
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     fault(rig->cluster, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     uint64_t asked = rig_counters(rig).requests[METADATA];
-    for (int i = 0; i < 100; i++) {
-        rig_produce(rig, i % NODES);
-        rig_run(rig, 100);
-    }
+    produce_on(rig, 100);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     cr_expect_lt(rig_counters(rig).requests[METADATA] - asked, 30);
@@ -245,9 +239,7 @@ Test(rebootstrap, is_not_done_when_the_strategy_is_none) {
     struct broker_cluster *old = start(&rig, with);
     fault(old, SLUICE_FAULT_ERROR, METADATA, SLUICE_BROKER_REBOOTSTRAP_REQUIRED);
     rig_run(rig, 3000);
-    for (int32_t i = 0; i < NODES; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, NODES);
     rig_flush(rig);
     cr_expect_eq(rebootstraps, 0);
     cr_expect_eq(broker_cluster_records(old, "orders", -1), 2 * NODES);
@@ -281,9 +273,7 @@ Test(rebootstrap, is_done_after_metadata_has_failed_for_long_enough) {
     cr_expect_eq(broker_cluster_records(old, "orders", -1), NODES + 1);
     broker_cluster_fault_remove_all(rig->cluster);
     rig_run(rig, 3000);
-    for (int32_t i = 0; i < NODES; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, NODES);
     rig_flush(rig);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
     cr_expect_eq(broker_cluster_records(rig->cluster, "orders", -1), NODES);

@@ -44,6 +44,16 @@ static struct rig *start(const struct rig_setup *setup) {
     return rig;
 }
 
+/* Five batches are written, and the connection breaks before any is answered. */
+static void write_unanswered(struct rig *rig) {
+    struct rt_address broker = rig_address(1);
+    rig_produce_some(rig, 0, FIVE);
+    rig_run(rig, ONE_WAY_MS + 5);
+    rt_sim_cut(rig->world, &broker, false);
+    rig_run(rig, 1);
+    cr_assert_eq(broker_cluster_high_watermark(rig->cluster, "orders", 0), 1 + FIVE);
+}
+
 static void topic_delete(struct rig *rig) {
     cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
 }
@@ -134,20 +144,41 @@ static void end(struct rig *rig, uint32_t from) {
 
 /* ---- another producer ------------------------------------------------------------------------ */
 
-static sluice_producer *open_other(struct rig *rig, sluice_topic **topic) {
+struct other {
+    sluice_producer *producer;
+    sluice_topic *topic;
+};
+
+static struct other open_other(struct rig *rig) {
     sluice_config *config = sluice_config_new();
     cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "10.0.0.1:9092", NULL), SLUICE_OK);
     cr_assert_eq(sluice_config_set(config, "linger.ms", "0", NULL), SLUICE_OK);
-    sluice_producer *other = producer_open_in(rig->world, config, NULL);
+    struct other other = {.producer = producer_open_in(rig->world, config, NULL)};
     sluice_config_free(config);
-    cr_assert_not_null(other);
-    *topic = sluice_topic_open(other, "orders", NULL, NULL);
+    cr_assert_not_null(other.producer);
+    other.topic = sluice_topic_open(other.producer, "orders", NULL, NULL);
     return other;
 }
 
-static void produce_other(sluice_topic *topic) {
+static void produce_other(const struct other *other) {
     sluice_record record = {.value = "of another", .value_size = 10};
-    cr_assert_eq(sluice_produce(topic, &record), SLUICE_OK);
+    cr_assert_eq(sluice_produce(other->topic, &record), SLUICE_OK);
+}
+
+/* Another has written a record as well. The next one of ours has been on its way for 4 ms, and will
+ * be written and answered with a time-out. */
+static struct rig *start_beside(const struct rig_setup *setup, struct other *other) {
+    struct rig *rig = start(setup);
+    *other = open_other(rig);
+    produce_other(other);
+    rig_run(rig, 1000);
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR_APPENDED);
+    fault.api_key = PRODUCE;
+    fault.error_code = SLUICE_BROKER_REQUEST_TIMED_OUT;
+    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+    rig_produce(rig, 0);
+    rig_run(rig, 4);
+    return rig;
 }
 
 /* ---- offsets that were given before ---------------------------------------------------------- */
@@ -161,16 +192,8 @@ Test(remade, an_offset_that_was_given_before_proves_nothing_about_earlier_batche
             struct rig_setup setup = far_away(brokers, 1);
             setup.brokers.limit_count = limits; /* 1: of Produce only */
             struct rig *rig = start(&setup);
-            struct rt_address broker = rig_address(1);
-            rig_produce_some(rig, 0, 5);
-            rig_run(rig, ONE_WAY_MS + 5);
-            rt_sim_cut(rig->world, &broker, false);
-            rig_run(rig, 1);
-            cr_assert_eq(broker_cluster_high_watermark(rig->cluster, "orders", 0), 6);
-            cr_assert_eq(broker_cluster_kill(rig->cluster, 1), SLUICE_OK);
-            rig_run(rig, 1);
-            cr_assert_eq(broker_cluster_restart(rig->cluster, 1, SLUICE_BROKER_KEEP_LAST),
-                         SLUICE_OK);
+            write_unanswered(rig);
+            rig_restart(rig, 1, SLUICE_BROKER_KEEP_LAST);
             await_refusals(rig, 1);
             topic_delete(rig);
             topic_create(rig);
@@ -193,18 +216,9 @@ Test(remade, an_offset_that_leaves_no_room_proves_nothing_about_earlier_batches)
     for (size_t brokers = 0; brokers < OLD_BROKERS; brokers++) {
         struct rig_setup setup = far_away(brokers, 1);
         setup.brokers.limit_count = 1; /* of Produce only */
-        struct rig *rig = start(&setup);
-        sluice_topic *topic;
-        sluice_producer *other = open_other(rig, &topic);
-        produce_other(topic);
-        rig_run(rig, 1000);
-        sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR_APPENDED);
-        fault.api_key = PRODUCE;
-        fault.error_code = SLUICE_BROKER_REQUEST_TIMED_OUT;
-        cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
-        rig_produce(rig, 0);
-        rig_run(rig, 4);
-        produce_other(topic);
+        struct other other;
+        struct rig *rig = start_beside(&setup, &other);
+        produce_other(&other);
         rig_run(rig, 4);
         rig_produce(rig, 0);
         rig_run(rig, ONE_WAY_MS - 8 + 2);
@@ -215,7 +229,7 @@ Test(remade, an_offset_that_leaves_no_room_proves_nothing_about_earlier_batches)
         expect(rig, 1, SLUICE_UNKNOWN, SLUICE_SEQUENCE_LOST);
         expect(rig, 2, SLUICE_PERSISTED, SLUICE_OK);
         cr_expect_eq(rig->records[2].report.offset, 1);
-        sluice_producer_free(other);
+        sluice_producer_free(other.producer);
         end(rig, 2);
     }
 }
@@ -226,14 +240,8 @@ Test(remade, without_ids_a_success_proves_nothing_about_batches_that_were_refuse
     for (size_t brokers = 0; brokers < OLD_BROKERS; brokers++) {
         struct rig_setup setup = far_away(brokers, 1);
         struct rig *rig = start(&setup);
-        struct rt_address broker = rig_address(1);
-        rig_produce_some(rig, 0, 5);
-        rig_run(rig, ONE_WAY_MS + 5);
-        rt_sim_cut(rig->world, &broker, false);
-        rig_run(rig, 1);
-        cr_assert_eq(broker_cluster_kill(rig->cluster, 1), SLUICE_OK);
-        rig_run(rig, 1);
-        cr_assert_eq(broker_cluster_restart(rig->cluster, 1, SLUICE_BROKER_KEEP_LAST), SLUICE_OK);
+        write_unanswered(rig);
+        rig_restart(rig, 1, SLUICE_BROKER_KEEP_LAST);
         rig_flush(rig);
         for (uint32_t i = 1; i <= 4; i++) {
             expect(rig, i, SLUICE_UNKNOWN, SLUICE_SEQUENCE_LOST);
@@ -252,20 +260,11 @@ Test(remade, without_ids_a_success_proves_nothing_about_batches_that_were_refuse
 Test(remade, after_a_broker_knew_no_such_topic_a_success_proves_nothing_about_earlier_batches) {
     for (size_t brokers = 0; brokers < OLD_BROKERS; brokers++) {
         struct rig_setup setup = far_away(brokers, 1);
-        struct rig *rig = start(&setup);
-        sluice_topic *topic;
-        sluice_producer *other = open_other(rig, &topic);
-        produce_other(topic);
-        rig_run(rig, 1000);
-        sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR_APPENDED);
-        fault.api_key = PRODUCE;
-        fault.error_code = SLUICE_BROKER_REQUEST_TIMED_OUT;
-        cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+        struct other other;
+        struct rig *rig = start_beside(&setup, &other);
         rig_produce(rig, 0);
         rig_run(rig, 4);
-        rig_produce(rig, 0);
-        rig_run(rig, 4);
-        produce_other(topic);
+        produce_other(&other);
         rig_run(rig, 4);
         rig_produce(rig, 0);
         rig_run(rig, ONE_WAY_MS - 12 + 2);
@@ -279,7 +278,7 @@ Test(remade, after_a_broker_knew_no_such_topic_a_success_proves_nothing_about_ea
         expect(rig, 2, SLUICE_UNKNOWN, SLUICE_SEQUENCE_LOST);
         cr_expect_eq(rig->records[2].report.last_error, UNKNOWN_TOPIC);
         expect(rig, 3, SLUICE_PERSISTED, SLUICE_OK);
-        sluice_producer_free(other);
+        sluice_producer_free(other.producer);
         end(rig, 2);
     }
 }

@@ -15,9 +15,7 @@ Test(request, takes_so_many_partitions_and_no_more) {
     enum { COUNT = 600 };
     struct rig *rig = rig_start(&(struct rig_setup){
         .seed = 1, .partitions = COUNT, .brokers = {.broker_count = 1}, .settings = lingering});
-    for (int32_t i = 0; i < COUNT; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, COUNT);
     expect_requests(rig, 3);
     for (int32_t i = 0; i < COUNT; i++) {
         rig_produce(rig, i);
@@ -35,9 +33,7 @@ Test(request, takes_so_many_bytes_and_no_more) {
         .settings = (const char *[]){"sluice.request.bytes", "262144", "linger.ms", "1000", NULL}});
     rig->value_size = 50000;
     for (int round = 0; round < 3; round++) {
-        for (int32_t i = 0; i < 4; i++) {
-            rig_produce(rig, i);
-        }
+        rig_produce_to_each(rig, 4);
     }
     expect_requests(rig, 3);
     rig_end(rig);
@@ -52,9 +48,7 @@ Test(request, takes_so_many_pieces_of_memory_and_no_more) {
         .settings = (const char *[]){"batch.size", "1000000", "linger.ms", "1000", NULL}});
     rig->value_size = 9000;
     for (int round = 0; round < 24; round++) {
-        for (int32_t i = 0; i < 64; i++) {
-            rig_produce(rig, i);
-        }
+        rig_produce_to_each(rig, 64);
     }
     expect_requests(rig, 2);
     rig_end(rig);
@@ -112,9 +106,7 @@ Test(request, takes_256_partitions_at_once) {
     enum { COUNT = 600 };
     struct rig *rig = start_far_away(COUNT);
     uint64_t before = rig_status(rig).requests_sent;
-    for (int32_t i = 0; i < COUNT; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, COUNT);
     rig_flush(rig);
     cr_expect_leq(rig_status(rig).requests_sent - before, 8);
     rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);

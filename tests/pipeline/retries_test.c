@@ -4,15 +4,6 @@
 
 enum { PRODUCE = 0 };
 
-static uint64_t answer_error(struct rig *rig, int16_t code, uint32_t skip, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.skip = skip;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 static struct rig *start(const char *name, const char *value, const char *other,
                          const char *other_value) {
     const char *settings[] = {"linger.ms", "1", name, value, other, other_value, NULL};
@@ -23,7 +14,7 @@ static struct rig *start(const char *name, const char *value, const char *other,
 
 Test(retries, zero_means_one_attempt) {
     struct rig *rig = start("retries", "0", NULL, NULL);
-    uint64_t fault = answer_error(rig, 19, 1, 1); /* NOT_ENOUGH_REPLICAS: not written */
+    uint64_t fault = rig_refuse(rig, 19, 1, 1); /* NOT_ENOUGH_REPLICAS: not written */
     for (int i = 0; i < 3; i++) {
         rig_produce(rig, 0);
         rig_flush(rig);
@@ -56,12 +47,12 @@ Test(retries, zero_leaves_what_was_cut_off_unknown) {
 
 Test(retries, one_means_at_most_two_hand_overs) {
     struct rig *rig = start("retries", "1", NULL, NULL);
-    answer_error(rig, 19, 0, 2);
+    rig_refuse(rig, 19, 0, 2);
     rig_produce(rig, 0);
     rig_flush(rig);
     cr_expect_eq(rig->records[0].report.outcome, SLUICE_NOT_PERSISTED);
     cr_expect_eq(rig->records[0].report.attempts, 2);
-    answer_error(rig, 19, 0, 1);
+    rig_refuse(rig, 19, 0, 1);
     rig_produce(rig, 0);
     rig_flush(rig);
     cr_expect_eq(rig->records[1].report.outcome, SLUICE_PERSISTED);
@@ -124,7 +115,7 @@ Test(retries, errors_that_no_retry_helps_end_at_once) {
             continue;
         }
         struct rig *rig = start("linger.ms", "1", NULL, NULL);
-        answer_error(rig, codes[i], 1, 1);
+        rig_refuse(rig, codes[i], 1, 1);
         for (int n = 0; n < 3; n++) {
             rig_produce(rig, 0);
             rig_flush(rig);
@@ -145,7 +136,7 @@ Test(retries, batches_behind_a_refused_one_are_not_lost) {
         .settings = (const char *[]){"linger.ms", "0", "batch.size", "0", NULL}});
     rig_produce(rig, 0);
     rig_flush(rig);
-    answer_error(rig, 87, 1, 1); /* INVALID_RECORD for the second of five in flight */
+    rig_refuse(rig, 87, 1, 1); /* INVALID_RECORD for the second of five in flight */
     rig_produce_some(rig, 0, 5);
     rig_flush(rig);
     for (int i = 0; i < 6; i++) {
@@ -315,10 +306,7 @@ Test(retries, what_waits_behind_a_stalled_broker_is_not_persisted_at_its_time) {
 
 Test(retries, what_a_throttle_holds_back_is_not_persisted_at_its_time) {
     struct rig *rig = rig_start(&(struct rig_setup){.seed = 5, .partitions = 1, .settings = timed});
-    sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    throttle.api_key = PRODUCE;
-    throttle.delay_ms = 60000;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &throttle), 0);
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, PRODUCE, 60000, 1);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 1, 1000));
     uint64_t began_ns = rt_now(rig->world);

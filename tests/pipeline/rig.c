@@ -116,6 +116,12 @@ void rig_produce_some(struct rig *rig, int32_t partition, unsigned count) {
     }
 }
 
+void rig_produce_to_each(struct rig *rig, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        rig_produce(rig, i);
+    }
+}
+
 void rig_run(struct rig *rig, uint64_t ms) {
     rt_sim_run_until(rig->world, rt_now(rig->world) + ms * RIG_MS);
 }
@@ -164,15 +170,51 @@ void rig_flush(struct rig *rig) {
 
 /* ---- brokers --------------------------------------------------------------------------------- */
 
+enum { PRODUCE = 0 };
+
+static uint64_t add(struct rig *rig, const sluice_broker_fault *fault) {
+    uint64_t handle = broker_cluster_fault_add(rig->cluster, fault);
+    cr_assert_neq(handle, 0);
+    return handle;
+}
+
 uint64_t rig_fault(struct rig *rig, sluice_broker_action action, int16_t api, uint32_t skip,
                    uint32_t count) {
     sluice_broker_fault fault = sluice_broker_fault_any(action);
     fault.api_key = api;
     fault.skip = skip;
     fault.count = count;
-    uint64_t handle = broker_cluster_fault_add(rig->cluster, &fault);
-    cr_assert_neq(handle, 0);
-    return handle;
+    return add(rig, &fault);
+}
+
+uint64_t rig_refuse_of(struct rig *rig, int32_t partition, int16_t code, uint32_t skip,
+                       uint32_t count) {
+    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
+    fault.api_key = PRODUCE;
+    fault.error_code = code;
+    fault.partition = partition;
+    fault.skip = skip;
+    fault.count = count;
+    return add(rig, &fault);
+}
+
+uint64_t rig_refuse(struct rig *rig, int16_t code, uint32_t skip, uint32_t count) {
+    return rig_refuse_of(rig, RIG_ANY, code, skip, count);
+}
+
+uint64_t rig_hold_up(struct rig *rig, sluice_broker_action action, int16_t api, uint32_t ms,
+                     uint32_t count) {
+    sluice_broker_fault fault = sluice_broker_fault_any(action);
+    fault.api_key = api;
+    fault.delay_ms = ms;
+    fault.count = count;
+    return add(rig, &fault);
+}
+
+void rig_restart(struct rig *rig, int32_t node, sluice_broker_keep keep) {
+    cr_assert_eq(broker_cluster_kill(rig->cluster, node), SLUICE_OK);
+    rig_run(rig, 1);
+    cr_assert_eq(broker_cluster_restart(rig->cluster, node, keep), SLUICE_OK);
 }
 
 uint64_t rig_hits(struct rig *rig, uint64_t fault) {

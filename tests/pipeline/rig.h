@@ -66,6 +66,8 @@ struct rt_address rig_address(int32_t node);
 sluice_code rig_try(struct rig *rig, int32_t partition);
 void rig_produce(struct rig *rig, int32_t partition);
 void rig_produce_some(struct rig *rig, int32_t partition, unsigned count);
+/* One to each of the first `count` partitions. */
+void rig_produce_to_each(struct rig *rig, int32_t count);
 /* The next record's number, for records that tests make themselves. */
 void *rig_next(struct rig *rig, int32_t partition);
 void rig_run(struct rig *rig, uint64_t ms);
@@ -79,6 +81,16 @@ void rig_flush(struct rig *rig);
 
 uint64_t rig_fault(struct rig *rig, sluice_broker_action action, int16_t api, uint32_t skip,
                    uint32_t count);
+/* Produce is answered with this error `count` times (0: always), but not the first `skip` times; of
+ * one partition, or RIG_ANY. */
+uint64_t rig_refuse_of(struct rig *rig, int32_t partition, int16_t code, uint32_t skip,
+                       uint32_t count);
+uint64_t rig_refuse(struct rig *rig, int16_t code, uint32_t skip, uint32_t count);
+/* SLUICE_FAULT_DELAY or SLUICE_FAULT_THROTTLE. */
+uint64_t rig_hold_up(struct rig *rig, sluice_broker_action action, int16_t api, uint32_t ms,
+                     uint32_t count);
+/* Dead for a millisecond. */
+void rig_restart(struct rig *rig, int32_t node, sluice_broker_keep keep);
 uint64_t rig_hits(struct rig *rig, uint64_t fault);
 /* Steps until the fault was hit so often; fails the test after 60 s of virtual time. */
 void rig_await_hits(struct rig *rig, uint64_t fault, uint64_t hits);

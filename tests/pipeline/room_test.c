@@ -249,10 +249,7 @@ Test(room, purge_of_the_unsent_leaves_the_sent_alone) {
         .seed = 1, .partitions = 1, .settings = (const char *[]){"linger.ms", "0", NULL}});
     rig_produce(rig, 0);
     rig_flush(rig);
-    sluice_broker_fault delay = sluice_broker_fault_any(SLUICE_FAULT_DELAY);
-    delay.api_key = 0;
-    delay.delay_ms = 500;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &delay), 0);
+    rig_hold_up(rig, SLUICE_FAULT_DELAY, 0, 500, 1);
     rig_produce_some(rig, 0, 3);
     rig_run(rig, 30);
     cr_expect_eq(sluice_purge(rig->producer, SLUICE_PURGE_UNSENT), SLUICE_OK);

@@ -28,15 +28,6 @@ static void limit_to(struct rig *rig, uint32_t limit) {
     cr_assert_eq(broker_cluster_topic_limit(rig->cluster, "orders", limit), SLUICE_OK);
 }
 
-static uint64_t refuse(struct rig *rig, int16_t code, uint32_t skip, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.skip = skip;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 /* ---- size ------------------------------------------------------------------------------------ */
 
 Test(split, a_batch_that_is_too_large_is_cut_until_it_fits) {
@@ -63,8 +54,8 @@ Test(split, a_batch_that_was_refused_for_good_is_not_cut) {
     struct rig *rig = start(&setup, ROOMY);
     rig_produce(rig, 0);
     rig_flush(rig);
-    uint64_t large = refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, 0, 1);
-    uint64_t forbidden = refuse(rig, SLUICE_BROKER_TOPIC_AUTHORIZATION_FAILED, 1, 1);
+    uint64_t large = rig_refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, 0, 1);
+    uint64_t forbidden = rig_refuse(rig, SLUICE_BROKER_TOPIC_AUTHORIZATION_FAILED, 1, 1);
     rig_produce_some(rig, 0, 8);
     rig_flush(rig);
     cr_assert_eq(rig_hits(rig, large) + rig_hits(rig, forbidden), 2);
@@ -161,7 +152,7 @@ Test(split, more_records_than_a_batch_has_slots_within_keep_their_opaques_and_ti
 
 Test(split, a_list_that_is_larger_than_a_segment_is_cut_too) {
     struct rig *rig = start(&usual, ROOMY);
-    uint64_t fault = refuse(rig, SLUICE_BROKER_RECORD_LIST_TOO_LARGE, 0, 3);
+    uint64_t fault = rig_refuse(rig, SLUICE_BROKER_RECORD_LIST_TOO_LARGE, 0, 3);
     rig_produce_some(rig, 0, 20);
     rig_flush(rig);
     cr_expect_eq(rig_hits(rig, fault), 3);
@@ -216,7 +207,7 @@ Test(split, the_pieces_keep_their_place_between_batches_in_flight) {
         struct rig *rig = start(&setup, ROOMY);
         rig_produce(rig, 0);
         rig_flush(rig);
-        refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, skip, 1);
+        rig_refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, skip, 1);
         rig_produce_some(rig, 0, 60);
         rig_flush(rig);
         rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
@@ -340,7 +331,7 @@ static bool scenario_short_of_memory(uint64_t nth, bool keys) {
     rig_produce(rig, 0);
     rig_flush(rig);
     rt_sim_spare_memory(rig->world, "broker");
-    uint64_t fault = refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, 0, keys ? 0 : 2);
+    uint64_t fault = rig_refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, 0, keys ? 0 : 2);
     if (keys) {
         broker_cluster_fault_remove(rig->cluster, fault);
         broker_cluster_topic_keys(rig->cluster, "orders", true);

@@ -38,11 +38,7 @@ static struct rig *start(int16_t api, uint32_t times) {
     throttled = 0;
     timed_out = 0;
     struct rig *rig = rig_start(&setup);
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    fault.api_key = api;
-    fault.delay_ms = PAUSE_MS;
-    fault.count = times;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, api, PAUSE_MS, times);
     return rig;
 }
 
@@ -80,13 +76,9 @@ Test(throttle, of_produce_leaves_other_brokers_alone) {
     fault.partition = 0;
     fault.delay_ms = PAUSE_MS;
     cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
-    for (int32_t i = 0; i < 3; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 3);
     rig_flush(rig);
-    for (int32_t i = 0; i < 3; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 3);
     cr_expect(rig_await(rig, 5, 50));
     cr_expect_eq(rig->records[3].reports, 0);
     cr_expect(rig_await(rig, 6, PAUSE_MS));
@@ -130,10 +122,7 @@ Test(throttle, of_init_producer_id_is_nothing_to_the_records) {
                                                     .settings = settings,
                                                     .events = see,
                                                     .bootstrap = "b1.example:9092"});
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    fault.api_key = INIT_PRODUCER_ID;
-    fault.delay_ms = PAUSE_MS;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &fault), 0);
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, INIT_PRODUCER_ID, PAUSE_MS, 1);
     rig_produce(rig, 0);
     cr_expect(rig_await(rig, 1, 50));
     expect_obeyed(rig, 1);

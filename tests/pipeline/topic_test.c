@@ -151,9 +151,7 @@ Test(topics, a_topic_made_anew_may_have_fewer_partitions) {
         .partitions = 6,
         .settings = (const char *[]){"metadata.max.age.ms", "1000", "delivery.timeout.ms", "4000",
                                      "request.timeout.ms", "1000", NULL}});
-    for (int32_t i = 0; i < 6; i++) {
-        rig_produce(rig, i);
-    }
+    rig_produce_to_each(rig, 6);
     rig_flush(rig);
     cr_assert_eq(broker_cluster_topic_delete(rig->cluster, "orders"), SLUICE_OK);
     cr_assert_eq(broker_cluster_topic_create(rig->cluster, "orders", 2), SLUICE_OK);
@@ -338,10 +336,7 @@ Test(topics, throttling_is_told_and_kept) {
                                       .partitions = 1,
                                       .events = see_event,
                                       .settings = (const char *[]){"linger.ms", "0", NULL}});
-    sluice_broker_fault throttle = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    throttle.api_key = 0;
-    throttle.delay_ms = 700;
-    cr_assert_neq(broker_cluster_fault_add(rig->cluster, &throttle), 0);
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, 0, 700, 1);
     rig_produce(rig, 0);
     cr_assert(rig_await(rig, 1, 1000));
     uint64_t before_ns = rt_now(rig->world);

@@ -15,16 +15,20 @@ enum {
 static const char *const both[] = {"true", "false"};
 static const char *const lingers[] = {"0", "5"};
 
-/* With settings[1] for idempotence and settings[3] for linger. */
-static struct rig *start(uint32_t brokers, const char *bootstrap, const char *idempotence,
-                         const char *linger) {
-    const char *settings[] = {"enable.idempotence", idempotence, "linger.ms", linger, NULL};
+static struct rig *start_with(uint32_t brokers, const char *bootstrap,
+                              const char *const *settings) {
     return rig_start(&(struct rig_setup){.seed = 1,
                                          .partitions = 3,
                                          .brokers = {.broker_count = brokers, .partition_count = 1},
                                          .settings = settings,
                                          .delay_ns = ROUND_TRIP_MS * RIG_MS / 2,
                                          .bootstrap = bootstrap});
+}
+
+static struct rig *start(uint32_t brokers, const char *bootstrap, const char *idempotence,
+                         const char *linger) {
+    const char *settings[] = {"enable.idempotence", idempotence, "linger.ms", linger, NULL};
+    return start_with(brokers, bootstrap, settings);
 }
 
 /* Since then. What is beside them is little. */
@@ -115,12 +119,7 @@ Test(trips, are_three_when_idle_connections_were_closed) {
                                   "metadata.max.age.ms",
                                   "90000",
                                   NULL};
-        struct rig *rig = rig_start(&(struct rig_setup){.seed = 2,
-                                                        .partitions = 1,
-                                                        .brokers = {.broker_count = 1},
-                                                        .settings = settings,
-                                                        .delay_ns = ROUND_TRIP_MS * RIG_MS / 2,
-                                                        .bootstrap = "b1.example:9092"});
+        struct rig *rig = start_with(1, "b1.example:9092", settings);
         round_trips_of_a_record(rig, 0);
         rig_run(rig, 40000);
         cr_expect_eq(rig_status(rig).connections_open, 0);

@@ -48,9 +48,7 @@ static void send_and_cut(struct rig *rig, unsigned count, unsigned arriving) {
 }
 
 static void restart(struct rig *rig, sluice_broker_keep keep) {
-    cr_assert_eq(broker_cluster_kill(rig->cluster, 1), SLUICE_OK);
-    rig_run(rig, 1);
-    cr_assert_eq(broker_cluster_restart(rig->cluster, 1, keep), SLUICE_OK);
+    rig_restart(rig, 1, keep);
     rig_run(rig, 1);
 }
 
@@ -96,19 +94,11 @@ Test(unsure, offsets_are_told_only_where_the_broker_told_them) {
     rig_end(rig);
 }
 
-static uint64_t refuse(struct rig *rig, int16_t code, uint32_t count) {
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    fault.api_key = PRODUCE;
-    fault.error_code = code;
-    fault.count = count;
-    return broker_cluster_fault_add(rig->cluster, &fault);
-}
-
 Test(unsure, when_all_are_refused_none_was_written_and_a_new_epoch_begins) {
     for (unsigned count = 1; count <= 5; count++) {
         struct rig *rig = start(&far);
         send_and_cut(rig, count, 0);
-        uint64_t fault = refuse(rig, 45, count);
+        uint64_t fault = rig_refuse(rig, 45, 0, count);
         rig_flush(rig);
         cr_expect_eq(rig_hits(rig, fault), count);
         rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
@@ -121,7 +111,7 @@ Test(unsure, a_refusal_of_all_but_the_youngest_proves_nothing_against_them) {
     for (unsigned count = 2; count <= 5; count++) {
         struct rig *rig = start(&far);
         send_and_cut(rig, count, count);
-        uint64_t fault = refuse(rig, 59, count - 1); /* UNKNOWN_PRODUCER_ID */
+        uint64_t fault = rig_refuse(rig, 59, 0, count - 1); /* UNKNOWN_PRODUCER_ID */
         rig_flush(rig);
         cr_expect_eq(rig_hits(rig, fault), count - 1);
         rig_expect_all(rig, SLUICE_PERSISTED, SLUICE_OK);
@@ -135,16 +125,11 @@ Test(unsure, a_refusal_of_all_but_the_youngest_proves_nothing_against_them) {
 Test(unsure, a_round_of_refusals_begins_again_on_a_new_connection) {
     struct rig *rig = start(&far);
     send_and_cut(rig, 3, 0);
-    sluice_broker_fault fault = sluice_broker_fault_any(SLUICE_FAULT_THROTTLE);
-    fault.api_key = PRODUCE;
-    fault.delay_ms = 500; /* time in which nothing is in flight */
-    broker_cluster_fault_add(rig->cluster, &fault);
-    fault = sluice_broker_fault_any(SLUICE_FAULT_DELAY); /* the new leader epoch is learnt late */
-    fault.api_key = METADATA;
-    fault.delay_ms = 3000;
-    fault.count = 0;
-    broker_cluster_fault_add(rig->cluster, &fault);
-    rig_await_hits(rig, refuse(rig, SLUICE_BROKER_OUT_OF_ORDER_SEQUENCE_NUMBER, 1), 1);
+    /* time in which nothing is in flight */
+    rig_hold_up(rig, SLUICE_FAULT_THROTTLE, PRODUCE, 500, 1);
+    /* the new leader epoch is learnt late */
+    rig_hold_up(rig, SLUICE_FAULT_DELAY, METADATA, 3000, 0);
+    rig_await_hits(rig, rig_refuse(rig, SLUICE_BROKER_OUT_OF_ORDER_SEQUENCE_NUMBER, 0, 1), 1);
     rig_run(rig, ONE_WAY_MS + 1);
     restart(rig, SLUICE_BROKER_KEEP_NONE);
     rig_flush(rig);
@@ -175,11 +160,7 @@ Test(unsure, nothing_is_proven_across_a_batch_that_was_given_up) {
     struct rig *rig = start(&far);
     send_and_cut(rig, 2, 2);
     restart(rig, SLUICE_BROKER_KEEP_LAST); /* the first will be refused as out of order */
-    sluice_broker_fault too_large = sluice_broker_fault_any(SLUICE_FAULT_ERROR);
-    too_large.api_key = PRODUCE;
-    too_large.error_code = SLUICE_BROKER_MESSAGE_TOO_LARGE;
-    too_large.skip = 1;
-    broker_cluster_fault_add(rig->cluster, &too_large);
+    rig_refuse(rig, SLUICE_BROKER_MESSAGE_TOO_LARGE, 1, 1);
     rig_flush(rig);
     cr_expect_eq(rig->records[1].report.outcome, SLUICE_UNKNOWN);
     cr_expect_eq(rig->records[1].report.error, SLUICE_SEQUENCE_LOST);
@@ -198,7 +179,7 @@ Test(unsure, refusals_under_different_leader_epochs_prove_nothing) {
         setup.brokers.broker_count = 2;
         struct rig *rig = start(&setup);
         send_and_cut(rig, 3, 3);
-        uint64_t fault = refuse(rig, 45, refused);
+        uint64_t fault = rig_refuse(rig, 45, 0, refused);
         rig_await_hits(rig, fault,
                        refused); /* by the old leader, truly or not; the new one knows */
         cr_assert_eq(broker_cluster_leader_move(rig->cluster, "orders", 0, 2), SLUICE_OK);
@@ -243,7 +224,7 @@ Test(unsure, cut_again_and_again_until_it_works) {
                 restart(rig, SLUICE_BROKER_KEEP_LAST);
                 break;
             case 1: /* refused, and not written by this attempt: no proof for an unsure batch */
-                refuse(rig, 19, 1 + (uint32_t)rt_sim_choose(rig->world, 5));
+                rig_refuse(rig, 19, 0, 1 + (uint32_t)rt_sim_choose(rig->world, 5));
                 break;
             case 2:
                 rt_sim_cut(rig->world, &broker, true);
@@ -298,7 +279,7 @@ Test(unsure, attempts_that_run_out_say_what_is_known) {
         setup.settings = settings;
         struct rig *rig = start(&setup);
         send_and_cut(rig, 3, arriving);
-        refuse(rig, 45, 3);
+        rig_refuse(rig, 45, 0, 3);
         rig_flush(rig);
         for (unsigned i = 1; i <= 3; i++) {
             cr_expect_eq(rig->records[i].report.attempts, 2);
