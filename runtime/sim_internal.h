@@ -329,7 +329,7 @@ bool sim_actor_has_lookup(struct sim *sim, const struct rt_actor *actor);
 void sim_names_deinit(struct sim *sim);
 
 bool sim_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen, uint64_t deadline_ns);
-void sim_wake(struct rt_world *world, _Atomic uint32_t *word);
+void sim_wake(struct rt_world *world, _Atomic uint32_t *word, uint32_t most);
 void **sim_thread_slot(struct rt_world *world);
 /* Seed, time and every actor that was ever submitted, to standard error. */
 void sim_print_state(const struct sim *sim);

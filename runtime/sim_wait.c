@@ -135,20 +135,32 @@ void sim_resume_event(struct sim *sim, void *subject) {
     sim->thread = thread;
 }
 
-void sim_wake(struct rt_world *world, _Atomic uint32_t *word) {
+static bool waits_on(const struct sim_waiter *waiter, const _Atomic uint32_t *word) {
+    return waiter->word == word && !waiter->woken;
+}
+
+static void waiter_wake(struct sim *sim, struct sim_waiter *waiter) {
+    waiter->woken = true;
+    if (waiter->stack != NULL) {
+        sim_unschedule(sim, &waiter->resume);
+        sim_schedule(sim, &waiter->resume, sim->now_ns + sim_draw(sim, RESUME_LATE_NS_MAX));
+    }
+}
+
+void sim_wake(struct rt_world *world, _Atomic uint32_t *word, uint32_t most) {
     struct sim *sim = sim_of(world);
-    uint64_t count = 0;
+    uint32_t left = 0;
     for (struct sim_waiter *each = sim->waiters; each != NULL; each = each->next) {
-        if (each->word == word && !each->woken) {
-            each->woken = true;
-            count++;
-            if (each->stack != NULL) {
-                sim_unschedule(sim, &each->resume);
-                sim_schedule(sim, &each->resume, sim->now_ns + sim_draw(sim, RESUME_LATE_NS_MAX));
-            }
+        left += waits_on(each, word);
+    }
+    uint32_t wanted = most < left ? most : left;
+    sim_note(sim, SIM_NOTE_WAKE, sim->running, wanted, 0, 0);
+    for (struct sim_waiter *each = sim->waiters; wanted > 0; each = each->next) {
+        if (waits_on(each, word) && (wanted == left-- || sim_once_in(sim, left + 1))) {
+            waiter_wake(sim, each);
+            wanted--;
         }
     }
-    sim_note(sim, SIM_NOTE_WAKE, sim->running, count, 0, 0);
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */

@@ -288,7 +288,7 @@ void *system_span_acquire(struct rt_world *world, size_t size, bool soon);
 void system_span_release(struct rt_world *world, void *memory, size_t size);
 bool system_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
                  uint64_t deadline_ns);
-void system_wake(struct rt_world *world, _Atomic uint32_t *word);
+void system_wake(struct rt_world *world, _Atomic uint32_t *word, uint32_t most);
 /* Until *word differs from `seen`, or early. */
 void system_sleep(_Atomic uint32_t *word, uint32_t seen);
 void system_wake_one(_Atomic uint32_t *word);

@@ -134,10 +134,10 @@ bool system_wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
 
 /* The caller has changed *word, in any order it likes: the fence puts that before the look. Who is
  * not seen waiting has yet to look at *word, and finds it changed. */
-void system_wake(struct rt_world *world, _Atomic uint32_t *word) {
+void system_wake(struct rt_world *world, _Atomic uint32_t *word, uint32_t most) {
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&threads_of(world)->waiting, memory_order_relaxed) != 0) {
-        (void)futex(word, FUTEX_WAKE, INT_MAX, NULL);
+        (void)futex(word, FUTEX_WAKE, most, NULL);
     }
 }
 

@@ -150,7 +150,7 @@ struct rt_world_ops {
 
     bool (*wait)(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
                  uint64_t deadline_ns);
-    void (*wake)(struct rt_world *world, _Atomic uint32_t *word);
+    void (*wake)(struct rt_world *world, _Atomic uint32_t *word, uint32_t most);
     void **(*thread_slot)(struct rt_world *world);
     void (*thread_slots_clear)(struct rt_world *world); /* NULL: slots outlive nobody */
 
@@ -318,7 +318,11 @@ static inline bool rt_wait(struct rt_world *world, _Atomic uint32_t *word, uint3
 /* Wakes all who wait on the word. Change the word first. A system call when anybody waits for
  * anything: keep it off hot paths. */
 static inline void rt_wake(struct rt_world *world, _Atomic uint32_t *word) {
-    world->ops->wake(world, word);
+    world->ops->wake(world, word, INT32_MAX);
+}
+/* The same for one of them, any. */
+static inline void rt_wake_one(struct rt_world *world, _Atomic uint32_t *word) {
+    world->ops->wake(world, word, 1);
 }
 /* One pointer per application thread and world, NULL at first. When the thread ends,
  * the callback given to the executor is called with the value; it may not ask for a slot itself.

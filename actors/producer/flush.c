@@ -98,10 +98,10 @@ static bool serve_until(struct producer *producer, condition *holds, uint32_t ar
     bool in_time = true;
     bool done = false;
     while (!done && in_time) {
-        uint32_t seen = news_register(&producer->news);
+        uint32_t seen = news_register(producer);
         size_t served = report_serve(producer);
         done = holds(producer, argument);
-        in_time = done || served > 0 || news_wait(producer, &producer->news, seen, deadline_ns);
+        in_time = done || served > 0 || news_wait(producer, seen, deadline_ns);
     }
     report_serve(producer);
     return done || holds(producer, argument);

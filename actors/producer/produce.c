@@ -158,9 +158,9 @@ static bool wait_for_room(struct producer *producer, const struct wish *wish) {
     bool in_time;
     if (serves || share_any_full(&producer->shares)) {
         /* room that came before we registered is not told again */
-        uint32_t seen = news_register(&producer->news);
+        uint32_t seen = news_register(producer);
         in_time = (serves && report_serve(producer) > 0) || is_granted(producer, wish) ||
-                  news_wait(producer, &producer->news, seen, wish->deadline_ns);
+                  news_wait(producer, seen, wish->deadline_ns);
     } else {
         in_time = rt_budget_wait(&producer->budget, wish->charge, wish->deadline_ns);
     }
@@ -236,10 +236,10 @@ static sluice_code await(struct producer *producer, struct sync_waiter *waiter,
                          uint64_t deadline_ns, sluice_report *report) {
     bool in_time = true;
     for (;;) {
-        uint32_t seen = news_register(&producer->news);
+        uint32_t seen = news_register(producer);
         bool done = atomic_load_explicit(&waiter->state, memory_order_acquire) == SYNC_DONE;
         if (!done && in_time) {
-            in_time = news_wait(producer, &producer->news, seen, deadline_ns);
+            in_time = news_wait(producer, seen, deadline_ns);
         }
         uint32_t state = SYNC_WAITING;
         if (done || (!in_time && !atomic_compare_exchange_strong_explicit(

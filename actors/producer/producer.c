@@ -227,7 +227,7 @@ sluice_code sluice_producer_close(sluice_producer *handle, int64_t timeout_ms) {
     producer->close_result = done ? SLUICE_OK : SLUICE_TIMED_OUT;
     atomic_store_explicit(&producer->close_state, CLOSE_DONE, memory_order_release);
     rt_wake(producer->world, &producer->close_state);
-    news_tell_readers(producer); /* who waits for reports waits for nothing now */
+    report_end(producer); /* who waits for reports waits for nothing now */
     return producer->close_result;
 }
 

@@ -73,7 +73,6 @@ struct producer {
     _Atomic uint32_t flush_epoch; /* batches opened now belong to it */
     _Atomic int64_t undecided[FLUSH_EPOCHS]; /* batches by flush epoch, not decided yet */
     struct news news;                        /* of any kind, for application threads that wait */
-    struct news reports_in;                  /* of reports alone, for those in sluice_poll */
     _Atomic uint32_t milestone, milestone_waiters; /* see producer/flush.c */
     _Atomic uint32_t flush_wanted, flush_passed;   /* tickets */
     _Atomic uint32_t flush_target; /* of the last ticket passed: epochs up to it must be empty */

@@ -17,14 +17,14 @@ size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capac
     if (count > 0 || timeout_ms == 0 || in_callback(producer)) {
         return count;
     }
-    struct news *news = &producer->reports_in;
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     bool in_time = true;
     while (count == 0 && in_time) {
-        uint32_t seen = news_register(news);
+        uint32_t seen = report_listen(producer);
         bool last = is_closed(producer);
         count = report_take(producer, reports, capacity);
-        in_time = count > 0 || (!last && news_wait(producer, news, seen, deadline_ns));
+        in_time = count > 0 || (!last && report_await(producer, seen, deadline_ns));
+        report_stop_listening(producer);
     }
     return count > 0 ? count : report_take(producer, reports, capacity);
 }
@@ -36,15 +36,15 @@ size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
         in_callback(producer)) {
         return 0;
     }
-    struct news *news = &producer->reports_in;
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     bool in_time = timeout_ms != 0;
     size_t count = report_serve(producer);
     while (count == 0 && in_time) {
-        uint32_t seen = news_register(news);
+        uint32_t seen = report_listen(producer);
         bool last = is_closed(producer);
         count = report_serve(producer);
-        in_time = count > 0 || (!last && news_wait(producer, news, seen, deadline_ns));
+        in_time = count > 0 || (!last && report_await(producer, seen, deadline_ns));
+        report_stop_listening(producer);
     }
     return count > 0 ? count : report_serve(producer);
 }

@@ -11,7 +11,8 @@
 
 /* -- news -- */
 
-uint32_t news_register(struct news *news) {
+uint32_t news_register(struct producer *producer) {
+    struct news *news = &producer->news;
     /* The word first: who clears the flag that we set changes the word after that. */
     uint32_t seen = atomic_load_explicit(&news->word, memory_order_seq_cst);
     atomic_store_explicit(&news->listening, 1, memory_order_seq_cst);
@@ -20,12 +21,13 @@ uint32_t news_register(struct news *news) {
     return seen;
 }
 
-bool news_wait(struct producer *producer, struct news *news, uint32_t seen, uint64_t deadline_ns) {
-    return rt_wait(producer->world, &news->word, seen, deadline_ns);
+bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns) {
+    return rt_wait(producer->world, &producer->news.word, seen, deadline_ns);
 }
 
 /* Behind a fence. */
-static void tell(struct producer *producer, struct news *news) {
+static void tell(struct producer *producer) {
+    struct news *news = &producer->news;
     if (atomic_load_explicit(&news->listening, memory_order_seq_cst) != 0 &&
         atomic_exchange_explicit(&news->listening, 0, memory_order_seq_cst) != 0) {
         atomic_fetch_add_explicit(&news->word, 1, memory_order_seq_cst);
@@ -35,13 +37,62 @@ static void tell(struct producer *producer, struct news *news) {
 
 void news_tell(struct producer *producer) {
     atomic_thread_fence(memory_order_seq_cst);
-    tell(producer, &producer->news);
+    tell(producer);
 }
 
-void news_tell_readers(struct producer *producer) {
+/* -- who waits for reports alone -- */
+
+/* `listeners`: how many there are, and whether one was called. Who is called will look again, for all
+ * that was told before he stops listening. In one word, so that nobody is called who has gone. */
+enum { LISTENER_CALLED = 1, LISTENER_ONE = 2 };
+
+uint32_t report_listen(struct producer *producer) {
+    struct report_queue *queue = &producer->reports;
+    uint32_t seen = atomic_load_explicit(&queue->call, memory_order_seq_cst);
+    /* pairs with the fence in report_tell: it finds us, or our caller finds what it tells of */
+    atomic_fetch_add_explicit(&queue->listeners, LISTENER_ONE, memory_order_seq_cst);
+    return seen;
+}
+
+bool report_await(struct producer *producer, uint32_t seen, uint64_t deadline_ns) {
+    return rt_wait(producer->world, &producer->reports.call, seen, deadline_ns);
+}
+
+void report_stop_listening(struct producer *producer) {
+    _Atomic uint32_t *word = &producer->reports.listeners;
+    uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
+    uint32_t left;
+    do {
+        left = (seen - LISTENER_ONE) & ~(uint32_t)LISTENER_CALLED;
+        /* seq_cst: who found one called relies on the look that follows */
+    } while (!atomic_compare_exchange_weak_explicit(word, &seen, left, memory_order_seq_cst,
+                                                    memory_order_relaxed));
+}
+
+/* Calls one who listens, if there is one and none was called. */
+static void call_listener(struct producer *producer) {
+    struct report_queue *queue = &producer->reports;
+    uint32_t seen = atomic_load_explicit(&queue->listeners, memory_order_seq_cst);
+    while (seen >= LISTENER_ONE && (seen & LISTENER_CALLED) == 0) {
+        if (atomic_compare_exchange_weak_explicit(&queue->listeners, &seen, seen | LISTENER_CALLED,
+                                                  memory_order_seq_cst, memory_order_seq_cst)) {
+            atomic_fetch_add_explicit(&queue->call, 1, memory_order_seq_cst);
+            rt_wake_one(producer->world, &queue->call);
+            break;
+        }
+    }
+}
+
+void report_tell(struct producer *producer) {
     atomic_thread_fence(memory_order_seq_cst);
-    tell(producer, &producer->reports_in);
-    tell(producer, &producer->news);
+    call_listener(producer);
+    tell(producer);
+}
+
+void report_end(struct producer *producer) {
+    atomic_fetch_add_explicit(&producer->reports.call, 1, memory_order_seq_cst);
+    rt_wake(producer->world, &producer->reports.call);
+    news_tell(producer);
 }
 
 /* -- one record -- */
@@ -120,7 +171,7 @@ void report_post(struct producer *producer, struct batch *batch) {
     if (atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
         rt_signal_set(producer->world, true);
     }
-    news_tell_readers(producer);
+    report_tell(producer);
 }
 
 /* -- the reader -- */
@@ -187,28 +238,22 @@ static size_t hand_over(struct report_queue *queue, sluice_report *reports, size
     return count;
 }
 
-/* Who is turned away leaves word, so that he may wait for news without missing any. */
 static bool reader_enter(struct report_queue *queue) {
-    for (;;) {
-        uint32_t seen = READING_NOBODY;
-        /* acquire: pairs with the release of the reader before */
-        if (atomic_compare_exchange_strong_explicit(&queue->reading, &seen, READING_ONE,
-                                                    memory_order_acquire, memory_order_relaxed)) {
-            return true;
-        }
-        if (seen == READING_WANTED ||
-            atomic_compare_exchange_strong_explicit(&queue->reading, &seen, READING_WANTED,
-                                                    memory_order_relaxed, memory_order_relaxed)) {
-            return false;
-        }
-    }
+    uint32_t nobody = 0;
+    /* seq_cst: who is turned away comes before the reader's last look (report_take) */
+    return atomic_compare_exchange_strong_explicit(&queue->reading, &nobody, 1,
+                                                   memory_order_seq_cst, memory_order_seq_cst);
 }
 
-static void reader_leave(struct producer *producer) {
-    if (atomic_exchange_explicit(&producer->reports.reading, READING_NOBODY,
-                                 memory_order_acq_rel) == READING_WANTED) {
-        news_tell_readers(producer);
+/* True when there is more to read; then another reader may have found the turn taken. */
+static bool reader_leave(struct producer *producer) {
+    struct report_queue *queue = &producer->reports;
+    atomic_store_explicit(&queue->reading, 0, memory_order_seq_cst);
+    bool more = atomic_load_explicit(&queue->waiting, memory_order_seq_cst) != 0;
+    if (more) {
+        report_tell(producer);
     }
+    return more;
 }
 
 static size_t take(struct report_queue *queue, sluice_report *reports, size_t capacity) {
@@ -228,12 +273,8 @@ size_t report_take(struct producer *producer, sluice_report *reports, size_t cap
         rt_signal_set(producer->world, false);
     }
     size_t count = take(queue, reports, capacity);
-    bool more = atomic_load_explicit(&queue->waiting, memory_order_relaxed) != 0;
-    reader_leave(producer);
-    if (more) {
-        news_tell_readers(producer); /* another reader may have found the turn taken */
-    }
-    if (more && atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
+    if (reader_leave(producer) &&
+        atomic_load_explicit(&queue->descriptor_used, memory_order_relaxed) != 0) {
         rt_signal_set(producer->world, true);
     }
     return count;
@@ -261,7 +302,7 @@ static void callback_end(struct producer *producer, struct input_lane *lane) {
         return;
     }
     atomic_store_explicit(&producer->reports.serving, NULL, memory_order_release);
-    news_tell_readers(producer); /* somebody may have been turned away */
+    report_tell(producer); /* somebody may have been turned away */
 }
 
 size_t report_serve(struct producer *producer) {

@@ -30,8 +30,7 @@ struct sync_waiter {
     sluice_report report;
 };
 
-enum { READING_NOBODY, READING_ONE, READING_WANTED /* and another was turned away */ };
-
+/* What threads sleep on that wait for room, for the report of one record, and for much else. */
 struct news {
     _Atomic uint32_t word;      /* what a thread sleeps on */
     _Atomic uint32_t listening; /* 1: somebody may sleep, and was not told yet */
@@ -39,9 +38,13 @@ struct news {
 
 struct report_queue {
     struct rt_lane_unbounded decided; /* struct batch.mail */
-    _Atomic uint32_t reading;         /* READING_…: is somebody in report_take? */
-    struct batch *current;            /* the reader's: handed over in part */
-    _Atomic uint64_t waiting;         /* records in the lane or in `current` */
+    _Atomic uint32_t reading;         /* 1: somebody is in report_take */
+    /* Who waits for reports and for nothing else sleeps on a word of his own, and one is woken at a
+     * time: all would find the turn taken but one. */
+    _Atomic uint32_t call;      /* bumped to wake one */
+    _Atomic uint32_t listeners; /* who may sleep, and whether one was called (report.c) */
+    struct batch *current;      /* the reader's: handed over in part */
+    _Atomic uint64_t waiting;   /* records in the lane or in `current` */
     _Atomic uint32_t descriptor_used;
     _Atomic(void *) serving; /* the slot of a thread that serves without a lane to mark, or NULL */
     struct rt_actor actor;   /* only with sluice.callback.thread=worker */
@@ -60,10 +63,18 @@ size_t report_serve(struct producer *producer);
 /* What application threads wait on. Register, look, then wait, and begin again: who is told has to
  * register anew, so that a stream of news costs one wake-up for each look and not one for each
  * piece. */
-uint32_t news_register(struct news *news);
-bool news_wait(struct producer *producer, struct news *news, uint32_t seen, uint64_t deadline_ns);
+uint32_t news_register(struct producer *producer);
+bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
 void news_tell(struct producer *producer);
-/* So, and there are reports to read, or the turn to read is free again. */
-void news_tell_readers(struct producer *producer);
+
+/* The same for reports alone: listen, look, then await or not, and in any case stop listening; after
+ * that look again, unless there was something. */
+uint32_t report_listen(struct producer *producer);
+bool report_await(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
+void report_stop_listening(struct producer *producer);
+/* There are reports to read, or the turn to read them is free. */
+void report_tell(struct producer *producer);
+/* No report will follow those that are there. */
+void report_end(struct producer *producer);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * How an application waits for reports: actors/report/report.c and sluice_poll of
  * actors/producer/reading.c, over the futex and the descriptor of kernel.c. Two actors decide
- * batches; one thread looks once and goes its way; another waits for what is left, in sluice_poll
- * or, in the scenario `descriptor`, for the descriptor.
+ * batches; two threads wait in sluice_poll, of which one is woken at a time. In the scenario
+ * `descriptor` one thread looks once and goes its way, and another waits for the descriptor.
  */
 #include <string.h>
 
@@ -76,6 +76,9 @@ void producer_actor_gone(struct producer *producer) {
 static bool wait(struct rt_world *world, _Atomic uint32_t *word, uint32_t seen,
                  uint64_t deadline_ns) {
     explore_reached(SLEPT);
+    if (atomic_load(&state.producer.reports.reading) != 0) {
+        explore_reached(TURNED_AWAY);
+    }
     return system_wait(world, word, seen, deadline_ns);
 }
 
@@ -115,7 +118,6 @@ static void set_up(void) {
     producer->config = &state.config;
     memset(&producer->reports, 0, sizeof producer->reports);
     memset(&producer->news, 0, sizeof producer->news);
-    memset(&producer->reports_in, 0, sizeof producer->reports_in);
     report_open(producer);
     memset(state.batches, 0, sizeof state.batches);
     memset(state.told, 0, sizeof state.told);
@@ -134,7 +136,7 @@ static void set_up(void) {
 /* As report_post, but it tells before there is anything. */
 static void post_late(struct batch *batch) {
     struct report_queue *queue = &state.producer.reports;
-    news_tell_readers(&state.producer);
+    report_tell(&state.producer);
     atomic_fetch_add(&queue->waiting, batch->records);
     rt_lane_unbounded_push(&queue->decided, &batch->mail.node);
 }
@@ -173,7 +175,7 @@ static void take_in(const sluice_report *reports, size_t count) {
 static void read_once(void) {
     sluice_report reports[ONCE_MAX];
     take_in(reports, sluice_poll(handle(), reports, ONCE_MAX, 0));
-    if (atomic_load(&state.producer.reports.reading) == READING_WANTED) {
+    if (atomic_load(&state.producer.reports.reading) != 0) {
         explore_reached(TURNED_AWAY);
     }
 }
@@ -182,8 +184,9 @@ static void read_once(void) {
 static size_t poll_carelessly(sluice_report *report) {
     size_t count = report_take(&state.producer, report, 1);
     if (count == 0) {
-        struct news *news = &state.producer.reports_in;
-        (void)news_wait(&state.producer, news, news_register(news), RT_FOREVER);
+        uint32_t seen = report_listen(&state.producer);
+        (void)report_await(&state.producer, seen, RT_FOREVER);
+        report_stop_listening(&state.producer);
         count = report_take(&state.producer, report, 1);
     }
     return count;
@@ -227,7 +230,7 @@ static void read_when_readable(void) {
 
 static void settled(void) {
     struct report_queue *queue = &state.producer.reports;
-    EXPLORE_CHECK(atomic_load(&queue->reading) == READING_NOBODY, "somebody still reads");
+    EXPLORE_CHECK(atomic_load(&queue->reading) == 0, "somebody still reads");
     EXPLORE_CHECK(atomic_load(&queue->waiting) == 0, "%u reports are there, and nobody looks",
                   (unsigned)atomic_load(&queue->waiting));
     for (unsigned i = 0; i < BATCHES; i++) {
@@ -244,13 +247,14 @@ const struct explore_scenario reports_scenario = {
     .says = "each report is read once, and nobody sleeps while some are there",
     .threads = {{"decider 1", decide_first, false},
                 {"decider 2", decide_last, false},
-                {"once", read_once, false},
-                {"reader", read_all, true}},
+                {"reader 1", read_all, true},
+                {"reader 2", read_all, true}},
     .variants = {{"look-first", NULL},
                  {"tell-first", NULL},
-                 {"leave-torn", "reader_leave"},
                  {"enter-torn", "reader_enter"},
-                 {"tell-torn", "tell"},
+                 {"listen-torn", "report_listen"},
+                 {"stop-torn", "report_stop_listening"},
+                 {"call-torn", "call_listener"},
                  {"post-torn", "report_post"},
                  {"hand-over-torn", "hand_over"}},
     .marks = {[SLEPT] = "a wait", [TURNED_AWAY] = "a reader that finds another one"},
