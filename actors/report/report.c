@@ -63,7 +63,8 @@ void report_stop_listening(struct producer *producer) {
     uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
     uint32_t left;
     do {
-        left = (seen - LISTENER_ONE) & ~(uint32_t)LISTENER_CALLED;
+        left = seen - LISTENER_ONE;
+        RT_UNLESS_MUTANT(called_for_ever, left &= ~(uint32_t)LISTENER_CALLED);
         /* seq_cst: who found one called relies on the look that follows */
     } while (!atomic_compare_exchange_weak_explicit(word, &seen, left, memory_order_seq_cst,
                                                     memory_order_relaxed));

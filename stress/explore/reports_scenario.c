@@ -21,7 +21,8 @@ static const uint32_t records_of[BATCHES] = {2, 1, 1}; /* the last one is the se
 enum { SLEPT, TURNED_AWAY };
 
 /* Of these sources, and of no scenario. */
-bool rt_mutant_last_reports_lost, rt_mutant_waits_without_end, rt_mutant_callbacks_may_wait;
+bool rt_mutant_last_reports_lost, rt_mutant_waits_without_end, rt_mutant_callbacks_may_wait,
+    rt_mutant_called_for_ever;
 
 static struct {
     struct rt_world_ops ops;
