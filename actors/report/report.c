@@ -42,8 +42,8 @@ void news_tell(struct producer *producer) {
 
 /* -- who waits for reports alone -- */
 
-/* `listeners`: how many there are, and whether one was called. Who is called will look again, for all
- * that was told before he stops listening. In one word, so that nobody is called who has gone. */
+/* `listeners`: how many there are, and whether one was called. Who is called will look again, for
+ * all that was told before he stops listening. In one word, so that nobody is called who has gone. */
 enum { LISTENER_CALLED = 1, LISTENER_ONE = 2 };
 
 uint32_t report_listen(struct producer *producer) {
