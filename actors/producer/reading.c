@@ -24,7 +24,7 @@ size_t sluice_poll(sluice_producer *handle, sluice_report *reports, size_t capac
         bool last = is_closed(producer);
         count = report_take(producer, reports, capacity);
         in_time = count > 0 || (!last && report_await(producer, seen, deadline_ns));
-        report_stop_listening(producer);
+        report_stop_listening(producer, count == 0);
     }
     return count > 0 ? count : report_take(producer, reports, capacity);
 }
@@ -44,7 +44,7 @@ size_t sluice_poll_callback(sluice_producer *handle, int64_t timeout_ms) {
         bool last = is_closed(producer);
         count = report_serve(producer);
         in_time = count > 0 || (!last && report_await(producer, seen, deadline_ns));
-        report_stop_listening(producer);
+        report_stop_listening(producer, count == 0);
     }
     return count > 0 ? count : report_serve(producer);
 }

@@ -43,7 +43,7 @@ void news_tell(struct producer *producer) {
 /* -- who waits for reports alone -- */
 
 /* `listeners`: how many there are, and whether one was called. Who is called will look again, for
- * all that was told before he stops listening. In one word, so that nobody is called who has gone. */
+ * all that is told before he stops listening. In one word, so that nobody is called who is gone. */
 enum { LISTENER_CALLED = 1, LISTENER_ONE = 2 };
 
 uint32_t report_listen(struct producer *producer) {
@@ -58,7 +58,7 @@ bool report_await(struct producer *producer, uint32_t seen, uint64_t deadline_ns
     return rt_wait(producer->world, &producer->reports.call, seen, deadline_ns);
 }
 
-void report_stop_listening(struct producer *producer) {
+void report_stop_listening(struct producer *producer, bool looks_again) {
     _Atomic uint32_t *word = &producer->reports.listeners;
     uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
     uint32_t left;
@@ -68,6 +68,10 @@ void report_stop_listening(struct producer *producer) {
         /* seq_cst: who found one called relies on the look that follows */
     } while (!atomic_compare_exchange_weak_explicit(word, &seen, left, memory_order_seq_cst,
                                                     memory_order_relaxed));
+    if (!looks_again && (seen & LISTENER_CALLED) != 0 &&
+        atomic_load_explicit(&producer->reports.waiting, memory_order_seq_cst) != 0) {
+        report_tell(producer); /* another has to look for us */
+    }
 }
 
 /* Calls one who listens, if there is one and none was called. */

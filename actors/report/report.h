@@ -67,11 +67,11 @@ uint32_t news_register(struct producer *producer);
 bool news_wait(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
 void news_tell(struct producer *producer);
 
-/* The same for reports alone: listen, look, then await or not, and in any case stop listening;
- * after that look again, unless there was something. */
+/* The same for reports alone: listen, look, then await or not, and in any case stop listening. Who
+ * then goes his way with what he has, and does not look again, says so. */
 uint32_t report_listen(struct producer *producer);
 bool report_await(struct producer *producer, uint32_t seen, uint64_t deadline_ns);
-void report_stop_listening(struct producer *producer);
+void report_stop_listening(struct producer *producer, bool looks_again);
 /* There are reports to read, or the turn to read them is free. */
 void report_tell(struct producer *producer);
 /* No report will follow those that are there. */
