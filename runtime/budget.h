@@ -35,6 +35,7 @@ struct rt_budget {
     struct rt_world *world;
     int64_t limit;
     int64_t lump; /* how much credit a thread fetches at once */
+    char pad[64]; /* each take reads what is above, each give writes below */
     _Atomic int64_t available;
     _Atomic(struct rt_credit *) credits; /* push only, freed by their owner after deinit */
     _Atomic uint32_t changed;            /* bumped when bytes come back and somebody waits */

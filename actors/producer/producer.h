@@ -47,12 +47,17 @@ enum { PRODUCER_RATES = 8 };
 enum { CLOSE_OPEN, CLOSE_RUNNING, CLOSE_DONE };
 
 struct producer {
+    /* -- what each record looks at: on lines that nothing is written to meanwhile -- */
     struct rt_world *world;
-    bool owns_world;
     struct sluice_config *config; /* our own copy */
     struct rt_pool *pool;
-    struct rt_budget budget;
     uint64_t body_bytes_max; /* of a record: max.request.size, and what the budget can ever give */
+    _Atomic uint32_t closed; /* no more admission */
+    bool owns_world;
+    char pad[64];
+    _Atomic uint64_t writer; /* stamp << 16 | lane: who wrote last (input/input.h) */
+    char writer_pad[64];
+    struct rt_budget budget; /* it and what follows begin with such lines */
     struct shares shares;
 
     struct topic_actor topic_actor;
@@ -66,9 +71,7 @@ struct producer {
 
     _Atomic(struct input_lane *) lanes;
     _Atomic int64_t input_bytes; /* of input chunks */
-    _Atomic uint64_t writer;     /* stamp << 16 | lane: who wrote last (input/input.h) */
 
-    _Atomic uint32_t closed;      /* no more admission */
     _Atomic uint32_t hurry;       /* callers that wait: nothing lingers while it is not 0 */
     _Atomic uint32_t flush_epoch; /* batches opened now belong to it */
     _Atomic int64_t undecided[FLUSH_EPOCHS]; /* batches by flush epoch, not decided yet */
