@@ -401,6 +401,7 @@ void ticket_succeeded(struct flusher *self, struct batch *batch, int64_t base_of
                         (int32_t)((uint32_t)base_offset - offset_least) < 0;
     bool is_anew = (given_before && !RT_MUTANT(offset_given_again)) ||
                    (kafka_uuid_is_zero(partition->topic_id) && !RT_MUTANT(proof_without_id));
+    /* What is left (GUARANTEES.md): a broker that takes names, and does not tell the new id yet */
     while (is_idempotent(self) && partition->lent.first != batch &&
            !RT_MUTANT(success_proves_itself)) {
         settle_earlier(self, partition, partition->lent.first, is_anew);

@@ -65,11 +65,9 @@ static void draw_brokers(struct plan *plan, struct sim_random *random) {
     if (percent(random, 25)) { /* brokers of other versions */
         plan->limits[0] = (sluice_broker_limit){0, (int16_t)between(random, 3, 12)};
         plan->limits[1] = (sluice_broker_limit){3, (int16_t)between(random, 4, 11)};
-        if (plan->limits[1].version_max < PLAN_TELLS_IDS) {
-            /* Kafka told topic ids (2.8) long before it looked at first sequences (4.1): a topic
-             * that is made again shows by the one or takes any sequence by the other */
-            plan->brokers.first_sequence = SLUICE_BROKER_FIRST_SEQUENCE_4_0;
-        }
+        /* Kafka takes records by topic id (4.1) for longer than it refuses first sequences (4.5): a
+         * topic that is made again shows by the one, or takes any sequence by the other */
+        plan->brokers.first_sequence = SLUICE_BROKER_FIRST_SEQUENCE_4_0;
         plan->brokers.limit_count = 2;
     }
     plan->keep =
