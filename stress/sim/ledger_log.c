@@ -28,8 +28,11 @@ static void check_found_order(struct ledger_reading *reading, const struct ledge
     const struct plan *plan = reading->ledger->plan;
     const struct plan_client *client = ledger_client(reading->ledger, entry);
     bool late = entry->report.outcome != SLUICE_PERSISTED && !client->idempotent && !plan->strong;
-    if (!plan_promises_order(plan, client) || late) {
-        return; /* without idempotence what nobody waits for any more may come late */
+    bool again = entry->gone.count > 0 && plan_allows_doubles(plan, client);
+    if (!plan_promises_order(plan, client) || late || again) {
+        /* without idempotence what nobody waits for any more may come late, and a second copy may
+         * be the first one in the log of a topic that was made again */
+        return;
     }
     uint64_t *begun_max = &reading->begun_max[entry->client];
     if (entry->returned != 0 && *begun_max > entry->returned) {

@@ -33,14 +33,18 @@ static void book_open(struct book *book) {
     }
 }
 
-static void report(struct book *book, int i, sluice_outcome outcome) {
+static void report_at(struct book *book, int i, sluice_outcome outcome, int64_t offset) {
     sluice_report report = {.opaque = book->entries[i],
                             .outcome = outcome,
                             .error =
                                 outcome == SLUICE_PERSISTED ? SLUICE_OK : SLUICE_RETRIES_EXHAUSTED,
-                            .offset = outcome == SLUICE_PERSISTED ? i : -1,
+                            .offset = offset,
                             .attempts = 1};
     ledger_report(&book->ledger, &report, 0, 0);
+}
+
+static void report(struct book *book, int i, sluice_outcome outcome) {
+    report_at(book, i, outcome, outcome == SLUICE_PERSISTED ? i : -1);
 }
 
 static void report_all(struct book *book) {
@@ -132,6 +136,27 @@ Test(sim_ledger, finds_records_out_of_order) {
     const int order[] = {0, 1, 3, 2, 4, 5};
     read_in_order(&book, order, RECORDS);
     cr_assert_eq(book_close(&book, "out of order"), 1);
+}
+
+/* All but the last were read, then the topic was made again, and the last is the first there. */
+static unsigned read_again(bool idempotent, const int *order, int count, const char *expected) {
+    struct book book;
+    book_open(&book);
+    book.plan.clients[0].idempotent = idempotent;
+    for (int i = 0; i < RECORDS - 1; i++) {
+        report(&book, i, SLUICE_PERSISTED);
+    }
+    report_at(&book, RECORDS - 1, SLUICE_PERSISTED, 0);
+    read_in_order(&book, in_order, RECORDS - 1);
+    ledger_topic_gone(&book.ledger, 0);
+    read_in_order(&book, order, count);
+    return book_close(&book, expected);
+}
+
+Test(sim_ledger, lets_a_double_come_late_into_a_topic_made_again) {
+    static const int late[] = {5, 1};
+    cr_assert_eq(read_again(false, late, 2, NULL), 0);
+    cr_assert_gt(read_again(true, late, 2, "record 2: out of order"), 0);
 }
 
 Test(sim_ledger, finds_reports_out_of_order) {
