@@ -50,26 +50,35 @@ void rt_budget_deinit(struct rt_budget *budget);
 void rt_budget_join(struct rt_budget *budget, struct rt_credit *credit);
 /* As rt_budget_take, when the credit does not do. */
 bool rt_budget_take_slowly(struct rt_budget *budget, struct rt_credit *credit, int64_t bytes);
+/* The owner's: between the two its credit is not called back. Nothing else of a credit may be done
+ * there but to take from it. */
+static inline void rt_credit_enter(const struct rt_budget *budget, struct rt_credit *credit) {
+    atomic_store_explicit(&credit->inside, 1, memory_order_relaxed);
+    rt_fence_here(budget->world); /* pairs with rt_fence_everywhere of a recaller */
+}
+static inline void rt_credit_leave(struct rt_credit *credit) {
+    /* release: a recaller that sees us outside sees what we left */
+    atomic_store_explicit(&credit->inside, 0, memory_order_release);
+}
+static inline bool rt_credit_take(struct rt_credit *credit, int64_t bytes) {
+    /* acquire: when the recaller is gone, we see what it took. So the bytes come second. */
+    if (atomic_load_explicit(&credit->recallers, memory_order_acquire) != 0) {
+        return false;
+    }
+    int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
+    if (cached < bytes) {
+        return false;
+    }
+    atomic_store_explicit(&credit->bytes, cached - bytes, memory_order_relaxed);
+    return true;
+}
 /* Takes through the thread's credit; calls back the others' before it answers false. */
 static inline bool rt_budget_take(struct rt_budget *budget, struct rt_credit *credit,
                                   int64_t bytes) {
-    atomic_store_explicit(&credit->inside, 1, memory_order_relaxed);
-    rt_fence_here(budget->world); /* pairs with rt_fence_everywhere of a recaller */
-    bool taken = false;
-    /* acquire: when the recaller is gone, we see what it took. So the bytes come second. */
-    if (atomic_load_explicit(&credit->recallers, memory_order_acquire) == 0) {
-        int64_t cached = atomic_load_explicit(&credit->bytes, memory_order_relaxed);
-        taken = cached >= bytes;
-        if (taken) {
-            atomic_store_explicit(&credit->bytes, cached - bytes, memory_order_relaxed);
-        }
-    }
-    /* release: a recaller that sees us outside sees what we left */
-    atomic_store_explicit(&credit->inside, 0, memory_order_release);
-    if (taken) {
-        return true;
-    }
-    return rt_budget_take_slowly(budget, credit, bytes);
+    rt_credit_enter(budget, credit);
+    bool taken = rt_credit_take(credit, bytes);
+    rt_credit_leave(credit);
+    return taken || rt_budget_take_slowly(budget, credit, bytes);
 }
 /* Gives back from anywhere. */
 void rt_budget_give(struct rt_budget *budget, int64_t bytes);

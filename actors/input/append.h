@@ -25,6 +25,18 @@ static inline struct input_lane *input_lane_of(struct producer *producer) {
                : input_lane_find(producer, slot);
 }
 
+/* Between the two, whoever closes waits: what was put in is there before he begins to flush. False:
+ * the producer is closed, and nothing may be put in. The credit's own mark serves for it. */
+static inline bool input_enter(struct input_lane *lane) {
+    struct producer *producer = lane->producer;
+    rt_credit_enter(&producer->budget, &lane->credit); /* pairs with the fence in input_shut, too */
+    return atomic_load_explicit(&producer->closed, memory_order_acquire) == 0 ||
+           RT_MUTANT(accepts_after_close);
+}
+static inline void input_leave(struct input_lane *lane) {
+    rt_credit_leave(&lane->credit);
+}
+
 /* Takes bytes of the budget, for the thread of the lane. */
 static inline bool input_take(struct input_lane *lane, int64_t bytes) {
     struct producer *producer = lane->producer;

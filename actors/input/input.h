@@ -124,6 +124,9 @@ bool input_append_adopted(struct input_lane *lane, struct topic *topic, struct c
 uint64_t input_headers_size(const sluice_record *record, uint64_t size);
 uint8_t *input_headers_put(uint8_t *out, const sluice_record *record);
 void input_notify_now(struct input_lane *lane);
+/* Nothing is put in any more: sets producer->closed, and waits for calls that may not have seen
+ * it. */
+void input_shut(struct producer *producer);
 
 /* With one reference, and room for `data_bytes`. NULL when memory is short. */
 struct input_chunk *input_chunk_create(struct producer *producer, size_t data_bytes);

@@ -67,7 +67,8 @@ void input_thread_end(void *slot, void *context) {
     struct input_lane *lane = slot;
     while (lane != NULL) {
         struct input_lane *next = lane->slot_next;
-        atomic_store_explicit(&lane->owned, 0, memory_order_release); /* pairs: take_over */
+        atomic_store_explicit(&lane->credit.inside, 0, memory_order_release); /* cancelled, maybe */
+        atomic_store_explicit(&lane->owned, 0, memory_order_release);         /* pairs: take_over */
         lane = next;
     }
 }
@@ -239,5 +240,20 @@ void input_notify_now(struct input_lane *lane) {
     /* seen NOTIFIED: the claim that clears it comes later, and then sees what was published */
     if ((atomic_load_explicit(&topics->actor.word, memory_order_seq_cst) & RT_NOTIFIED) == 0) {
         rt_notify(&topics->actor);
+    }
+}
+
+enum { OUTSIDE_POLL_NS = 50000 };
+
+void input_shut(struct producer *producer) {
+    struct rt_world *world = producer->world;
+    atomic_store_explicit(&producer->closed, 1, memory_order_seq_cst);
+    rt_fence_everywhere(world);
+    struct input_lane *lane = atomic_load_explicit(&producer->lanes, memory_order_acquire);
+    for (; lane != NULL; lane = lane->next) {
+        /* nobody wakes us: calls are short, and none of them waits inside */
+        while (atomic_load_explicit(&lane->credit.inside, memory_order_acquire) != 0) {
+            (void)rt_wait(world, &lane->credit.inside, 1, rt_now(world) + OUTSIDE_POLL_NS);
+        }
     }
 }

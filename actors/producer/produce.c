@@ -52,12 +52,8 @@ static inline sluice_code admission(struct producer *producer) {
     return closed && !RT_MUTANT(accepts_after_close) ? SLUICE_CLOSED : SLUICE_OK;
 }
 
-static inline sluice_code admit(struct producer *producer, const sluice_record *record,
+static inline sluice_code admit(const struct producer *producer, const sluice_record *record,
                                 uint64_t *body_size) {
-    sluice_code code = admission(producer);
-    if (code != SLUICE_OK) {
-        return code;
-    }
     if (record->header_count != 0 && !headers_are_valid(record)) {
         return SLUICE_INVALID_ARGUMENT;
     }
@@ -67,7 +63,8 @@ static inline sluice_code admit(struct producer *producer, const sluice_record *
 
 sluice_code record_admit(struct producer *producer, const sluice_record *record,
                          uint64_t *body_size) {
-    return admit(producer, record, body_size);
+    sluice_code code = admission(producer);
+    return code == SLUICE_OK ? admit(producer, record, body_size) : code;
 }
 
 enum { REPORTS_MATTER_PART = 64 };
@@ -81,27 +78,40 @@ sluice_code why_full(struct producer *producer, sluice_code full) {
     return share >= producer->budget.limit / 2 ? SLUICE_REPORTS_WAITING : full;
 }
 
-static inline sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
-    if (topic == NULL || record == NULL) {
-        return SLUICE_INVALID_ARGUMENT;
+/* Inside a call, for which the credit does not do. */
+static __attribute__((noinline)) sluice_code take_outside(struct input_lane *lane, int64_t charge) {
+    input_leave(lane);
+    bool taken = input_take(lane, charge);
+    if (input_enter(lane)) {
+        return taken ? SLUICE_OK : SLUICE_FULL;
     }
-    struct producer *producer = topic->producer;
+    if (taken) {
+        rt_budget_give(&lane->producer->budget, charge);
+    }
+    return SLUICE_CLOSED;
+}
+
+static inline sluice_code produce_into(struct input_lane *lane, struct topic *topic,
+                                       const sluice_record *record, bool sync) {
+    struct producer *producer = lane->producer;
     uint64_t body_size;
     sluice_code code = admit(producer, record, &body_size);
     if (code != SLUICE_OK) {
         return code;
     }
-    struct input_lane *lane = input_lane_of(producer);
-    if (lane == NULL) {
-        return SLUICE_NO_MEMORY;
-    }
     if (share_any_full(&producer->shares) && share_refuses(topic, record)) {
         return why_full(producer, SLUICE_PARTITION_FULL);
     }
     int64_t charge = input_charge(body_size);
-    if (!input_take(lane, charge)) {
-        input_notify(lane, true);
-        return why_full(producer, SLUICE_FULL);
+    if (!INPUT_LIKELY(rt_credit_take(&lane->credit, charge))) {
+        code = take_outside(lane, charge);
+        if (code == SLUICE_FULL) {
+            input_notify(lane, true);
+            return why_full(producer, SLUICE_FULL);
+        }
+        if (code != SLUICE_OK) {
+            return code;
+        }
     }
     if (!input_append(lane, topic, record, (uint32_t)body_size, sync)) {
         rt_budget_give(&producer->budget, RT_MUTANT(refusal_keeps_credit) ? 0 : charge);
@@ -109,6 +119,26 @@ static inline sluice_code produce(struct topic *topic, const sluice_record *reco
     }
     input_notify(lane, sync);
     return SLUICE_OK;
+}
+
+static inline sluice_code produce(struct topic *topic, const sluice_record *record, bool sync) {
+    if (topic == NULL || record == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    struct producer *producer = topic->producer;
+    if (rt_forked(producer->world)) {
+        return SLUICE_FORKED;
+    }
+    struct input_lane *lane = input_lane_of(producer);
+    if (lane == NULL) {
+        return SLUICE_NO_MEMORY;
+    }
+    sluice_code code = SLUICE_CLOSED;
+    if (input_enter(lane)) {
+        code = produce_into(lane, topic, record, sync);
+    }
+    input_leave(lane);
+    return code;
 }
 
 sluice_code sluice_produce(sluice_topic *topic, const sluice_record *record) {

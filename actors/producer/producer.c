@@ -211,7 +211,7 @@ sluice_code sluice_producer_close(sluice_producer *handle, int64_t timeout_ms) {
     }
     uint64_t deadline_ns = deadline_after(producer, timeout_ms);
     uint32_t state = CLOSE_OPEN;
-    atomic_store_explicit(&producer->closed, 1, memory_order_seq_cst);
+    input_shut(producer);
     if (!atomic_compare_exchange_strong_explicit(&producer->close_state, &state, CLOSE_RUNNING,
                                                  memory_order_acq_rel, memory_order_acquire)) {
         while (state != CLOSE_DONE &&

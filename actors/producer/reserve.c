@@ -116,37 +116,40 @@ void sluice_abort(sluice_reservation *reservation) {
     reservation_free(reservation);
 }
 
-sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
-    if (reservation == NULL) {
+/* The reservation is the caller's still unless the answer is SLUICE_OK. */
+static sluice_code commit_into(struct input_lane *lane, struct sluice_reservation *reservation,
+                               size_t value_size) {
+    if (value_size > reservation->value_size_max) {
         return SLUICE_INVALID_ARGUMENT;
-    }
-    struct producer *producer = reservation->producer;
-    sluice_code code = SLUICE_OK;
-    if (rt_forked(producer->world)) {
-        return SLUICE_FORKED;
-    }
-    if (atomic_load_explicit(&producer->closed, memory_order_acquire) != 0) {
-        code = SLUICE_CLOSED;
-    } else if (value_size > reservation->value_size_max) {
-        code = SLUICE_INVALID_ARGUMENT;
-    }
-    struct input_lane *lane = code == SLUICE_OK ? input_lane_of(producer) : NULL;
-    if (code == SLUICE_OK && lane == NULL) {
-        code = SLUICE_NO_MEMORY;
-    }
-    if (code != SLUICE_OK) {
-        sluice_abort(reservation);
-        return code;
     }
     size_t body_size = shrink(reservation, value_size);
     int64_t charge = input_charge(body_size);
     reservation->entry.body_size = (uint32_t)body_size;
     if (!input_append_adopted(lane, reservation->topic, reservation->chunk, &reservation->entry)) {
-        sluice_abort(reservation);
         return SLUICE_NO_MEMORY;
     }
-    room_give(producer, reservation->charge - charge);
+    room_give(lane->producer, reservation->charge - charge);
     reservation_free(reservation);
     input_notify(lane, false);
     return SLUICE_OK;
+}
+
+sluice_code sluice_commit(sluice_reservation *reservation, size_t value_size) {
+    if (reservation == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    struct producer *producer = reservation->producer;
+    if (rt_forked(producer->world)) {
+        return SLUICE_FORKED;
+    }
+    struct input_lane *lane = input_lane_of(producer);
+    sluice_code code = SLUICE_NO_MEMORY;
+    if (lane != NULL) {
+        code = input_enter(lane) ? commit_into(lane, reservation, value_size) : SLUICE_CLOSED;
+        input_leave(lane);
+    }
+    if (code != SLUICE_OK) {
+        sluice_abort(reservation);
+    }
+    return code;
 }

@@ -154,13 +154,13 @@ SLUICE_API void sluice_config_set_event_callback(sluice_config *config,
 SLUICE_API SLUICE_MUST_CHECK sluice_producer *sluice_producer_open(const sluice_config *config,
                                                                    sluice_error *error);
 
-/* Refuses new records, delivers what was accepted, and by the deadline decides the rest (not
- * persisted if never sent, else unknown); it begins with that a microsecond earlier for each batch
- * that is left, at most half-way. Serves the report callback, if one is set, on this thread.
- * Waits for no broker past the deadline. SLUICE_OK when every record was decided in time,
- * SLUICE_TIMED_OUT when the deadline had to decide some. Reports stay readable until
- * sluice_producer_free. A second call answers what the first did, and waits for it if it is under
- * way. Errors: also SLUICE_IN_CALLBACK. */
+/* Refuses new records, after calls of other threads that are just accepting one. Then delivers what
+ * was accepted, and by the deadline decides the rest (not persisted if never sent, else unknown);
+ * it begins with that a microsecond earlier for each batch that is left, at most half-way. Serves
+ * the report callback, if one is set, on this thread. Waits for no broker past the deadline.
+ * SLUICE_OK when every record was decided in time, SLUICE_TIMED_OUT when the deadline had to decide
+ * some. Reports stay readable until sluice_producer_free. A second call answers what the first did,
+ * and waits for it if it is under way. Errors: also SLUICE_IN_CALLBACK. */
 SLUICE_API sluice_code sluice_producer_close(sluice_producer *producer, int64_t timeout_ms);
 
 /* Closes with timeout 0 if that was not done, stops the workers and frees everything, topic handles
