@@ -72,13 +72,7 @@ static void occupy_standard_descriptors(void) {
     }
 }
 
-int main(int count, char **arguments) {
-    occupy_standard_descriptors();
-    if (count < 2) {
-        (void)fprintf(stderr, "usage: sluice demo|produce|broker|metadata|bench|version "
-                              "[OPTION]... (see sluice --help)\n");
-        return EXIT_USAGE;
-    }
+static int run(int count, char **arguments) {
     if (is_one_of(arguments[1], "help", "--help", "-h")) {
         if (count > 3) {
             return too_many("help", arguments[3]);
@@ -95,10 +89,17 @@ int main(int count, char **arguments) {
         return EXIT_DONE;
     }
     const struct command *command = command_find(arguments[1]);
-    if (command == NULL) {
-        return command_unknown(arguments[1]);
+    return command == NULL ? command_unknown(arguments[1]) : command->run(count - 1, arguments + 1);
+}
+
+int main(int count, char **arguments) {
+    occupy_standard_descriptors();
+    if (count < 2) {
+        (void)fprintf(stderr, "usage: sluice demo|produce|broker|metadata|bench|version "
+                              "[OPTION]... (see sluice --help)\n");
+        return EXIT_USAGE;
     }
-    int status = command->run(count - 1, arguments + 1);
+    int status = run(count, arguments);
     if (fflush(stdout) != 0) {
         perror("sluice: standard output");
         return status == EXIT_DONE ? EXIT_FAILED : status;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Wrong usage ends with status 2 and one line; help and version end with 0."""
-from harness import equal, main, sluice
+import subprocess
+
+from harness import COMMAND, SECONDS_MAX, equal, main, sluice
 
 HERE = 'localhost:1'
 COMMANDS = ('demo', 'produce', 'broker', 'metadata', 'bench')
@@ -141,6 +143,16 @@ def test_version_is_shown():
         result = sluice(word)
         equal(result.status, 0, 'status')
         assert result.stdout.startswith(b'sluice 0.'), result.stdout
+
+
+def test_output_that_cannot_be_written_is_told():
+    for words in (['--help'], ['help', 'demo'], ['demo', '--help'], ['version'], ['--version'],
+                  ['version', '--help']):
+        with open('/dev/full', 'wb') as full:
+            done = subprocess.run([COMMAND, *words], stdin=subprocess.DEVNULL, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=SECONDS_MAX)
+        equal(done.returncode, 1, f'status of {words}')
+        assert b'standard output: No space left' in done.stderr, done.stderr
 
 
 if __name__ == '__main__':
