@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reads everything back. Records of one file have one key, so they are in one partition and must
- * come in the order of their numbers, without a gap, each once.
+ * come in the order of their numbers, each once. A gap is of records that were not persisted, else
+ * they are lost.
  */
 #include <string.h>
 
@@ -35,13 +36,14 @@ static bool on_record(const sluice_broker_record *record, void *context) {
         record->key == NULL ? NULL
                             : sources_find(&reading->demo->sources, record->key, record->key_size);
     findings->records++;
-    if (source == NULL || !number_of(record, &number) || number >= source->accepted ||
+    if (source == NULL || !number_of(record, &number) || number >= source->numbered ||
         !value_equal(source, number, record)) {
         findings->damaged++;
     } else if (number < source->checked) {
         findings->doubled++;
     } else {
-        findings->lost += number - source->checked;
+        size_t turn = (size_t)(source - reading->demo->sources.list);
+        reading->demo->outcomes[number * reading->demo->sources.count + turn] = 0;
         source->checked = number + 1;
     }
     return true;
@@ -54,9 +56,8 @@ struct findings demo_check(struct demo *demo) {
             reading.findings.damaged++;
         }
     }
-    for (size_t i = 0; i < demo->sources.count; i++) {
-        const struct source *source = &demo->sources.list[i];
-        reading.findings.lost += source->accepted - source->checked;
+    for (uint64_t i = 0; i < demo->tally.accepted; i++) {
+        reading.findings.lost += demo->outcomes[i] == SLUICE_PERSISTED;
     }
     return reading.findings;
 }

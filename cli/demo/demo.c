@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -82,9 +83,10 @@ static bool producer_open(struct demo *demo) {
 /* Says what was found; EXIT_DONE if it is as it should be. */
 static int demo_verdict(struct demo *demo) {
     struct findings findings = demo_check(demo);
-    bool good = tally_good(&demo->tally) && findings.lost == 0 && findings.doubled == 0 &&
-                findings.damaged == 0 && findings.records == demo->tally.persisted &&
-                findings.records > 0;
+    bool true_reports = findings.lost == 0 && findings.doubled == 0 && findings.damaged == 0 &&
+                        findings.records >= demo->tally.persisted &&
+                        findings.records <= demo->tally.persisted + demo->tally.unknown;
+    bool good = true_reports && tally_good(&demo->tally) && findings.records > 0;
     demo_say(demo,
              "%" PRIu64 " persisted, %" PRIu64 " not persisted, %" PRIu64
              " unknown; read back: %" PRIu64 " record%s",
@@ -92,7 +94,9 @@ static int demo_verdict(struct demo *demo) {
              findings.records, plural(findings.records));
     demo_say(demo, "%" PRIu64 " lost, %" PRIu64 " doubled or reordered, %" PRIu64 " damaged: %s",
              findings.lost, findings.doubled, findings.damaged,
-             good ? "every line is there once, in order" : "NOT as it should be");
+             good           ? "every line is there once, in order"
+             : true_reports ? "what was persisted is there once, in order"
+                            : "NOT as it should be");
     tally_errors_print(&demo->tally, stdout);
     return good ? EXIT_DONE : EXIT_FAILED;
 }
@@ -100,6 +104,11 @@ static int demo_verdict(struct demo *demo) {
 static int demo_do(struct demo *demo, const char *folder) {
     if (!interrupts_catch() || !sources_open(&demo->sources, folder) || !brokers_start(demo) ||
         !producer_open(demo)) {
+        return EXIT_FAILED;
+    }
+    demo->outcomes = calloc(demo->duration_ns / 1000000000, RECORDS_PER_SECOND);
+    if (demo->outcomes == NULL) {
+        (void)fprintf(stderr, "sluice demo: no memory\n");
         return EXIT_FAILED;
     }
     demo->terminal = isatty(STDOUT_FILENO) == 1;
@@ -120,6 +129,7 @@ int demo_run(int count, char **arguments) {
         status = demo_do(&demo, folder);
         sluice_producer_free(demo.producer);
         sluice_broker_destroy(demo.broker);
+        free(demo.outcomes);
         sources_close(&demo.sources);
     }
     return status < 0 ? EXIT_DONE : status;

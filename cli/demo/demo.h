@@ -12,17 +12,18 @@
 #include "cli/lines.h"
 
 #define DEMO_TOPIC "demo"
-enum { DEMO_BROKERS = 3, DEMO_PARTITIONS = 6 };
+enum { DEMO_BROKERS = 3, DEMO_PARTITIONS = 6, RECORDS_PER_SECOND = 25000 };
 
 /* ---- what is produced (sources.c) ------------------------------------------------------------ */
 
-/* A text file. Record `n` of it is its line n modulo line_count, so a file can go round. */
+/* A text file. The files take turns, one record each. Record `n` of it is its line n modulo
+ * line_count, so a file can go round. */
 struct source {
     char *path; /* relative to the folder: the key */
     char *text;
     struct line *lines;
     size_t line_count;
-    uint64_t accepted; /* records so far */
+    uint64_t numbered; /* records so far, those that were refused too */
     uint64_t checked;  /* the number of the record that must come next when they are read back */
 };
 
@@ -46,6 +47,7 @@ struct demo {
     sluice_producer *producer;
     sluice_topic *topic;
     struct tally tally;
+    uint8_t *outcomes; /* of each record, in the order of produce; 0: none, or it was read back */
     uint64_t started_ns;
     uint64_t duration_ns;
     int32_t killed;    /* node, 0: none */
@@ -62,7 +64,7 @@ void demo_produce(struct demo *demo);
 
 struct findings {
     uint64_t records;
-    uint64_t lost;
+    uint64_t lost;    /* reported as persisted, and not there */
     uint64_t doubled; /* or reordered: a record that was there before, or is late */
     uint64_t damaged; /* key, value or header is not what was produced */
 };

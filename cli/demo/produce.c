@@ -5,7 +5,9 @@
 
 #include "cli/demo/demo.h"
 
-enum { RECORDS_PER_SECOND = 25000, TURN_RECORDS = 256, TICK_MS = 10, FLUSH_MS = 60000 };
+enum { TURN_RECORDS = 256, TICK_MS = 10 };
+static const uint64_t DELIVERY_NS = 60000000000;
+static const uint64_t INTERRUPTED_NS = 2000000000; /* enough, unless something is wrong */
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
@@ -56,14 +58,15 @@ static void faults_inject(struct demo *demo, uint64_t elapsed_ns) {
  * equal lines are told apart. */
 static bool record_produce(struct demo *demo) {
     struct source *source = &demo->sources.list[demo->sources.next];
-    const struct line *line = &source->lines[source->accepted % source->line_count];
-    sluice_header header = {"record", &source->accepted, sizeof source->accepted};
+    const struct line *line = &source->lines[source->numbered % source->line_count];
+    sluice_header header = {"record", &source->numbered, sizeof source->numbered};
     sluice_record record = {.key = source->path,
                             .key_size = strlen(source->path),
                             .value = line->data,
                             .value_size = line->size,
                             .headers = &header,
-                            .header_count = 1};
+                            .header_count = 1,
+                            .opaque = &demo->outcomes[demo->tally.accepted]};
     sluice_code code = sluice_produce(demo->topic, &record);
     if (code == SLUICE_FULL || code == SLUICE_PARTITION_FULL || code == SLUICE_REPORTS_WAITING) {
         return false;
@@ -72,8 +75,8 @@ static bool record_produce(struct demo *demo) {
         tally_refused(&demo->tally, code);
     } else {
         demo->tally.accepted++;
-        source->accepted++;
     }
+    source->numbered++;
     demo->sources.next = (demo->sources.next + 1) % demo->sources.count;
     return true;
 }
@@ -87,17 +90,47 @@ static void records_produce(struct demo *demo, uint64_t elapsed_ns) {
     }
 }
 
+static void reports_take(struct demo *demo, int64_t timeout_ms) {
+    sluice_report reports[REPORTS_AT_ONCE];
+    size_t count = REPORTS_AT_ONCE;
+    while (count == REPORTS_AT_ONCE) {
+        count = sluice_poll(demo->producer, reports, REPORTS_AT_ONCE, timeout_ms);
+        timeout_ms = 0;
+        for (size_t i = 0; i < count; i++) {
+            *(uint8_t *)reports[i].opaque = (uint8_t)reports[i].outcome;
+            tally_report(&demo->tally, &reports[i]);
+        }
+    }
+}
+
+/* Waits for what is on its way, and not for long after an interrupt. */
+static void outcomes_await(struct demo *demo) {
+    uint64_t now_ns = clock_ns();
+    uint64_t end_ns = now_ns + DELIVERY_NS;
+    bool interrupted = false;
+    while (tally_open(&demo->tally) > 0 && now_ns < end_ns) {
+        if (!interrupted && interrupts_seen() > 0) {
+            interrupted = true;
+            end_ns = now_ns + INTERRUPTED_NS;
+        }
+        reports_take(demo, TICK_MS);
+        picture_show(demo);
+        now_ns = clock_ns();
+    }
+    (void)sluice_producer_close(demo->producer, 0);
+    reports_take(demo, 0);
+}
+
 void demo_produce(struct demo *demo) {
     uint64_t elapsed_ns = 0;
     while (elapsed_ns < demo->duration_ns && interrupts_seen() == 0) {
         faults_inject(demo, elapsed_ns);
         records_produce(demo, elapsed_ns);
         bool behind = demo->tally.accepted < elapsed_ns / 1000 * RECORDS_PER_SECOND / 1000000;
-        tally_poll(&demo->tally, demo->producer, behind ? 0 : TICK_MS);
+        reports_take(demo, behind ? 0 : TICK_MS);
         picture_show(demo);
         elapsed_ns = clock_ns() - demo->started_ns;
     }
-    (void)sluice_producer_close(demo->producer, FLUSH_MS);
-    tally_poll(&demo->tally, demo->producer, 0);
+    outcomes_await(demo);
     picture_show(demo);
 }
