@@ -186,7 +186,9 @@ SLUICE_API sluice_code sluice_purge(sluice_producer *producer, unsigned what);
  * what was persisted come in the order of their partition; one that failed may come before an older
  * one that is still being tried. Returns how many: 0 at once, too, when the producer was closed and
  * nothing is left. Without a report callback this must be called:
- * reports that wait hold a share of `buffer.memory`. */
+ * reports that wait hold a share of `buffer.memory`. With one, also with
+ * `sluice.callback.thread=worker`, this takes reports away from it: what is handed over here, the
+ * callback never sees. */
 SLUICE_API size_t sluice_poll(sluice_producer *producer, sluice_report *reports, size_t capacity,
                               int64_t timeout_ms);
 /* Serves the report callback on this thread, waiting up to `timeout_ms` for the first report;
