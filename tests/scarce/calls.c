@@ -175,7 +175,14 @@ REAL(ssize_t, read, int descriptor, void *data, size_t size) {
                                                           : __real_read(descriptor, data, size);
 }
 REAL(ssize_t, write, int descriptor, const void *data, size_t size) {
-    return failure(CALL_WRITE) != 0 ? -1 : __real_write(descriptor, data, size);
+    if (failure(CALL_WRITE) == 0) {
+        return __real_write(descriptor, data, size);
+    }
+    if (errno == EAGAIN) { /* of an eventfd: it is full, and so it is up */
+        (void)__real_write(descriptor, data, size);
+        errno = EAGAIN;
+    }
+    return -1;
 }
 /* Linux has closed it whatever it says. */
 REAL(int, close, int descriptor) {
