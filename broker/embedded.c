@@ -34,10 +34,19 @@ static void task_run(struct broker_cluster *cluster, struct broker_call *call) {
     rt_wake(broker->world, &broker->answered);
 }
 
+/* A forked child has no worker that would ever run a task. */
+static sluice_code refusal_of(const struct sluice_broker *broker) {
+    if (broker == NULL) {
+        return SLUICE_INVALID_ARGUMENT;
+    }
+    return rt_forked(broker->world) ? SLUICE_FORKED : SLUICE_OK;
+}
+
 void broker_task_run(struct sluice_broker *broker, struct broker_task *task,
                      void (*run)(struct broker_cluster *cluster, struct broker_task *task)) {
-    if (broker == NULL) {
-        task->code = SLUICE_INVALID_ARGUMENT; /* all else says that there is nothing */
+    sluice_code refusal = refusal_of(broker);
+    if (refusal != SLUICE_OK) {
+        task->code = refusal; /* all else says that there is nothing */
         return;
     }
     task->call.run = task_run;
@@ -57,7 +66,7 @@ void broker_task_run(struct sluice_broker *broker, struct broker_task *task,
 bool broker_task_wait(struct sluice_broker *broker, struct broker_task *task,
                       void (*run)(struct broker_cluster *cluster, struct broker_task *task),
                       int64_t timeout_ms) {
-    if (broker == NULL) {
+    if (refusal_of(broker) != SLUICE_OK) {
         return false;
     }
     struct broker_watch *watch = broker_cluster_watch(broker->cluster);
@@ -171,8 +180,10 @@ static bool broker_start(struct sluice_broker *broker, const sluice_broker_optio
     broker->world = rt_threads_create(
         &(struct rt_threads_options){.workers = 1, .name = "slbroker"}, &system_error);
     if (broker->world == NULL) {
-        error_set(error, system_error == ECHILD ? SLUICE_FORKED : SLUICE_NO_RESOURCES,
-                  "no worker thread", strerror(system_error));
+        bool forked = system_error == ECHILD;
+        error_set(error, forked ? SLUICE_FORKED : SLUICE_NO_RESOURCES, "no worker thread",
+                  forked ? "this process was forked while a broker or a producer was open"
+                         : strerror(system_error));
         return false;
     }
     if (broker->ports != NULL) {
@@ -218,8 +229,8 @@ static void stop_cluster(struct broker_cluster *cluster, struct broker_task *tas
 }
 
 void sluice_broker_destroy(sluice_broker *broker) {
-    if (broker == NULL) {
-        return;
+    if (broker == NULL || (broker->world != NULL && rt_forked(broker->world))) {
+        return; /* in a forked child nothing is ours to free */
     }
     if (broker->cluster != NULL) {
         struct broker_task task = {.result = 0};

@@ -45,7 +45,8 @@ struct broker_task {
     void *taken;
 };
 
-/* Runs the task inside the actor and returns when it is done. */
+/* Runs the task inside the actor and returns when it is done. Without a broker, and in a forked
+ * child, it does not run: `code` says why. */
 void broker_task_run(struct sluice_broker *broker, struct broker_task *task,
                      void (*run)(struct broker_cluster *cluster, struct broker_task *task));
 /* Runs the task again and again, each time that something changed, until it sets `flag`. False when

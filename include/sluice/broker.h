@@ -24,6 +24,10 @@
  *    there is nothing; a topic's name that is none is no topic's. A `sluice_error *` may be NULL,
  *    and a `context`, which is the caller's. Any other pointer that is NULL makes the call do
  *    nothing and say that there is nothing.
+ *  - After fork() in the child, a broker of the parent is not there: calls that answer a code
+ *    answer SLUICE_FORKED, the others what they return when there is nothing, destroy does nothing;
+ *    bootstrap, count and port answer as before. sluice_broker_create is refused (SLUICE_FORKED) if
+ *    any broker or producer was open in the parent at that time.
  */
 #ifndef SLUICE_BROKER_H
 #define SLUICE_BROKER_H

@@ -17,9 +17,11 @@
  *    when there is nothing. The compiler warns (SLUICE_MUST_CHECK) when a result is dropped without
  *    which the program would go on as if something had happened that had not. That of close and
  *    purge may be dropped: whatever they answer, each record has its report, or gets it.
- *  - After fork() in the child every call answers SLUICE_FORKED, sluice_producer_open too if any
- *    producer (or embedded broker) was open in the parent at that time. Fork first, then open; or
- *    free the producer before the fork.
+ *  - After fork() in the child a producer of the parent is not there: a call that answers a code
+ *    answers SLUICE_FORKED, one that has an error sets it, any other comes back at once with what
+ *    it returns when there is nothing (a topic's name is still told), and free does nothing.
+ *    sluice_producer_open is refused, too, if any producer (or embedded broker) was open in the
+ *    parent at that time. Fork first, then open; or free the producer before the fork.
  */
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
