@@ -140,6 +140,22 @@ sluice_producer *producer_open_in(struct rt_world *world, const struct sluice_co
     return open_in(world, false, config, error);
 }
 
+/* Why there are no worker threads. */
+static const char *start_text(int cause) {
+    switch (cause) {
+    case EMFILE:
+        return "this process has too many open files";
+    case ENFILE:
+        return "the system has too many open files";
+    case EAGAIN:
+        return "no more threads are allowed";
+    case ENOMEM:
+        return "memory is short";
+    default:
+        return "the system refuses";
+    }
+}
+
 sluice_producer *sluice_producer_open(const sluice_config *config, sluice_error *error) {
     sluice_error_code(error, SLUICE_OK);
     if (sluice_config_check(config, error) != SLUICE_OK) {
@@ -156,8 +172,8 @@ sluice_producer *sluice_producer_open(const sluice_config *config, sluice_error 
         return NULL;
     }
     if (world == NULL) {
-        sluice_error_set(error, SLUICE_NO_RESOURCES, "worker threads cannot start: errno %d",
-                         cause);
+        sluice_error_set(error, SLUICE_NO_RESOURCES, "worker threads cannot start: %s (errno %d)",
+                         start_text(cause), cause);
         return NULL;
     }
     return open_in(world, true, config, error);

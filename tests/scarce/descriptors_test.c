@@ -56,6 +56,19 @@ Test(descriptors, that_are_few_refuse_or_fail_records_and_nothing_else) {
     cr_expect_eq(end, TRIAL_PERSISTED, "with enough of them all is well");
 }
 
+Test(descriptors, that_are_none_are_named_when_a_producer_opens) {
+    sluice_error error = {.code = SLUICE_OK};
+    sluice_config *config = sluice_config_new();
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "127.0.0.1:1", NULL), SLUICE_OK);
+    rlim_t before = limit_set((rlim_t)0);
+    cr_expect_null(sluice_producer_open(config, &error));
+    (void)limit_set(before);
+    cr_expect_eq(error.code, SLUICE_NO_RESOURCES);
+    cr_expect_str_eq(error.text, "worker threads cannot start: this process has too many open "
+                                 "files (errno 24)");
+    sluice_config_free(config);
+}
+
 /* ---- while it runs --------------------------------------------------------------------------- */
 
 static sluice_broker *broker_open(void) {
