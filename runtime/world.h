@@ -83,7 +83,8 @@ enum { RT_LOOKUP_ADDRESSES_MAX = 16 };
 struct rt_lookup; /* the executor's; see rt_lookup_start */
 
 struct rt_lookup_answer {
-    int error; /* 0, or a getaddrinfo code */
+    int error;    /* 0, or a getaddrinfo code */
+    int shortage; /* beside an error: errno when no descriptor could be had, else 0 */
     uint32_t count;
     struct rt_address addresses[RT_LOOKUP_ADDRESSES_MAX];
 };

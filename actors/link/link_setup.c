@@ -35,6 +35,23 @@ static uint64_t setup_timeout_ns(const struct link *link) {
     return 1000000u * (patient ? timeout_ms : link->patience_ms);
 }
 
+static sluice_code system_code(int error) {
+    switch (error) {
+    case ECONNREFUSED:
+        return SLUICE_CONNECTION_REFUSED;
+    case ETIMEDOUT:
+        return SLUICE_CONNECTION_TIMED_OUT;
+    case EMFILE:
+    case ENFILE:
+        return SLUICE_NO_RESOURCES;
+    case ENOMEM:
+    case ENOBUFS:
+        return SLUICE_NO_MEMORY;
+    default:
+        return SLUICE_CONNECTION_FAILED;
+    }
+}
+
 /* ---- lookup ---------------------------------------------------------------------------------- */
 
 bool link_lookup_begin(struct link *link, struct rt_turn *turn) {
@@ -56,6 +73,11 @@ bool link_lookup_end(struct link *link, struct rt_turn *turn) {
     }
     link->lookup = NULL;
     RT_ASSERT(link->addresses.error != 0 || link->addresses.count > 0);
+    if (link->addresses.shortage != 0) {
+        link_fail(link, turn, system_code(link->addresses.shortage),
+                  "the name cannot be looked up (errno %d)", link->addresses.shortage);
+        return false;
+    }
     if (link->addresses.error != 0) {
         link_fail(link, turn, SLUICE_NAME_NOT_FOUND, "the name has no address (lookup error %d)",
                   link->addresses.error);
@@ -70,23 +92,6 @@ bool link_lookup_end(struct link *link, struct rt_turn *turn) {
 }
 
 /* ---- connect --------------------------------------------------------------------------------- */
-
-static sluice_code connect_code(int error) {
-    switch (error) {
-    case ECONNREFUSED:
-        return SLUICE_CONNECTION_REFUSED;
-    case ETIMEDOUT:
-        return SLUICE_CONNECTION_TIMED_OUT;
-    case EMFILE:
-    case ENFILE:
-        return SLUICE_NO_RESOURCES;
-    case ENOMEM:
-    case ENOBUFS:
-        return SLUICE_NO_MEMORY;
-    default:
-        return SLUICE_CONNECTION_FAILED;
-    }
-}
 
 static const char *connect_text(int error) {
     return error == ECONNREFUSED ? "connection refused" : "connection failed";
@@ -103,8 +108,8 @@ bool link_connect_begin(struct link *link, struct rt_turn *turn) {
             return true;
         }
         rt_socket_close(world, &link->socket);
-        link_note(link, connect_code(-result), "%s (errno %d)", connect_text(-result), -result);
-        link_count_failure(link, connect_code(-result));
+        link_note(link, system_code(-result), "%s (errno %d)", connect_text(-result), -result);
+        link_count_failure(link, system_code(-result));
     }
     return false;
 }
@@ -153,7 +158,7 @@ bool link_connect_end(struct link *link, struct rt_turn *turn) {
         return false;
     }
     if (result != 0) {
-        link_fail(link, turn, connect_code(-result), "%s (errno %d)", connect_text(-result),
+        link_fail(link, turn, system_code(-result), "%s (errno %d)", connect_text(-result),
                   -result);
     } else {
         link->state = LINK_NEGOTIATING;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -182,7 +183,22 @@ Test(lookup, an_unknown_name_is_an_error_value) {
     struct rt_lookup_answer answer;
     answer_of(&answer, "missing.example");
     cr_assert_eq(answer.error, EAI_NONAME);
+    cr_assert_eq(answer.shortage, 0);
     cr_assert_eq(answer.count, 0);
+}
+
+Test(lookup, that_fails_while_descriptors_are_short_says_so) {
+    struct rt_world *world = harness_world(2);
+    struct asker asker;
+    struct rlimit before;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max}), 0);
+    begin(&asker, world, "missing.example");
+    harness_await(&asker.ended, 1);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_expect_eq(asker.answer.error, EAI_NONAME);
+    cr_expect_eq(asker.answer.shortage, EMFILE);
+    harness_end(world);
 }
 
 Test(lookup, addresses_of_other_families_are_none) {

@@ -116,3 +116,20 @@ Test(descriptors, that_come_back_let_records_go_on) {
     sluice_producer_free(producer);
     sluice_broker_destroy(broker);
 }
+
+/* A name is not said to be unknown when nobody could ask for it. */
+Test(descriptors, that_are_none_are_the_reason_when_a_name_cannot_be_looked_up) {
+    sluice_error error = {.code = SLUICE_OK};
+    sluice_config *config = sluice_config_new();
+    cr_assert_eq(sluice_config_set(config, "bootstrap.servers", "localhost:1", NULL), SLUICE_OK);
+    sluice_producer *producer = sluice_producer_open(config, NULL);
+    sluice_config_free(config);
+    cr_assert_not_null(producer);
+    rlim_t before = limit_set((rlim_t)0);
+    sluice_topic *topic = sluice_topic_open(producer, "orders", NULL, NULL);
+    cr_assert_not_null(topic);
+    cr_expect_eq(sluice_topic_partition_count(topic, 500, &error), -1);
+    (void)limit_set(before);
+    cr_expect(strstr(error.text, sluice_code_text(SLUICE_NO_RESOURCES)) != NULL, "%s", error.text);
+    sluice_producer_free(producer);
+}
