@@ -12,6 +12,8 @@
  * takes faults on command. Broker nodes are numbered from 1. It knows no transactions, groups or
  * authentication.
  *
+ * Language: C99 or C++11, or later; this header has an inline function.
+ *
  * Conventions, true of every function unless it says otherwise:
  *  - Threads: any thread may call, at the same time as any other, until destroy is called.
  *  - Blocking: a call waits for the broker's one worker, which never waits for anybody. Only the
@@ -207,7 +209,8 @@ SLUICE_API sluice_code sluice_broker_cut(sluice_broker *broker, int32_t node);
 
 typedef enum sluice_broker_action {
     SLUICE_FAULT_COUNT = 0,          /* nothing: a barrier to wait for */
-    SLUICE_FAULT_ERROR = 1,          /* answer `error_code`, append nothing */
+    SLUICE_FAULT_ERROR = 1,          /* answer `error_code`, append nothing; see below for 45, 46
+                                         and 59 */
     SLUICE_FAULT_ERROR_APPENDED = 2, /* append, then answer `error_code` */
     SLUICE_FAULT_DELAY = 3,          /* handle now, answer `delay_ms` later; what comes on that
                                          connection meanwhile is handled after it */
@@ -229,7 +232,12 @@ typedef enum sluice_broker_action {
 
 /* Which requests are hit, and how. What matches is counted: the first `skip` pass, the next `count`
  * are hit. ERROR, ERROR_APPENDED and MOVE_LEADER match batches of Produce and topics of Metadata;
- * everything else, and every other API, matches requests that hold a matching one. */
+ * everything else, and every other API, matches requests that hold a matching one.
+ *
+ * Three codes say what a partition holds: 45 OUT_OF_ORDER_SEQUENCE_NUMBER, 46
+ * DUPLICATE_SEQUENCE_NUMBER and 59 UNKNOWN_PRODUCER_ID. Injected they make the broker lie, and a
+ * producer must believe it: a record may be written twice, or be missing though it was reported as
+ * persisted. */
 typedef struct sluice_broker_fault {
     int16_t api_key;    /* SLUICE_BROKER_ANY: all. 0 Produce, 1 Fetch, 2 ListOffsets, 3 Metadata,
                            10 FindCoordinator, 18 ApiVersions, 22 InitProducerId */

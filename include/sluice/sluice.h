@@ -4,6 +4,8 @@
  *
  *   config ──► producer ──► topic ──► produce ──► reports (poll or callback)
  *
+ * Language: C99 or C++11, or later.
+ *
  * Conventions, true of every function unless it says otherwise:
  *  - Threads: any thread may call, at the same time as any other. A handle must not be freed while
  *    another thread is inside a call with it.

@@ -209,15 +209,17 @@ def compile_headers(install, compiler, *flags):
 
 
 def step_headers_c11(install):
-    """The installed headers as strict C11."""
+    """The installed headers as strict C11, and as C99, the least that they promise to need."""
     compile_headers(install, install.compiler, "-std=c11", "-x", "c")
+    compile_headers(install, install.compiler, "-std=c99", "-x", "c")
 
 
 def step_headers_cxx17(install):
-    """The installed headers and the README's program as strict C++17."""
+    """The installed headers as C++11 and C++17, and the README's program as C++17, all strict."""
     compiler = re.sub(r"(^|/)cc$", r"\1c++", install.compiler)
     compiler = re.sub(r"gcc$", "g++", re.sub(r"clang$", "clang++", compiler))
     compile_headers(install, compiler, "-std=c++17", "-x", "c++")
+    compile_headers(install, compiler, "-std=c++11", "-x", "c++")
     source = os.path.join(install.work, "example.cc")
     with open(source, "w", encoding="utf-8") as example:
         example.write(readme_example())
