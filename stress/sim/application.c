@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The application of one client: threads that produce in bursts by every call there is, and one
- * that polls. Each is a script of events in virtual time; the book is kept around every call.
+ * The application of one client: threads that produce in bursts by every call there is, and poll
+ * sometimes, and one that only polls. Each is a script of events in virtual time; the book is kept
+ * around every call.
  *
  * Threads hand work to each other: a burst that relays goes on as another thread after each call
  * that returned, so that the order of calls across threads is known, and checked.
@@ -234,6 +235,35 @@ static void produce_burst(struct trial_thread *thread) {
     }
 }
 
+/* ---- reports --------------------------------------------------------------------------------- */
+
+static unsigned topic_of(const struct client *client, const sluice_topic *handle) {
+    unsigned topic = 0;
+    while (topic < client->trial->plan->topic_count && client->topics[topic] != handle) {
+        topic++;
+    }
+    return topic;
+}
+
+void application_report(struct client *client, const sluice_report *reports, size_t count) {
+    struct trial *trial = client->trial;
+    for (size_t i = 0; i < count; i++) {
+        const struct ledger_entry *entry = reports[i].opaque;
+        trial_say(trial, "record %d: outcome %d in %s/%d at %d, %s, last %s, %u attempts",
+                  (int)entry->id, (int)reports[i].outcome, brokers_topic_name(entry->topic),
+                  reports[i].partition, (int)reports[i].offset, sluice_code_name(reports[i].error),
+                  sluice_code_name(reports[i].last_error), reports[i].attempts);
+        if (entry->client != client->index) {
+            verdict_fail(&trial->verdict, "record %d: reported to client %u", (int)entry->id,
+                         client->index);
+        }
+        ledger_report(&trial->ledger, &reports[i], topic_of(client, reports[i].topic),
+                      rt_now(trial->world));
+    }
+}
+
+/* ---- what else threads do -------------------------------------------------------------------- */
+
 void application_echo(struct client *client) {
     client->records_left--;
     unsigned topic = (unsigned)choose(&client->poller, client->trial->plan->topic_count);
@@ -273,6 +303,22 @@ static void flush_a_while(struct trial_thread *thread) {
     }
 }
 
+/* Beside the thread that polls all the time; who is woken for a report is one of them. */
+static void poll_a_while(struct trial_thread *thread) {
+    struct client *client = thread->client;
+    int64_t timeout_ms = draw_timeout_ms(thread, 500);
+    uint64_t began_ns = rt_now(client->trial->world);
+    if (client->plan->by_callback) {
+        (void)sluice_poll_callback(client->producer, timeout_ms);
+    } else {
+        sluice_report reports[4];
+        size_t capacity = 1 + choose(thread, 4);
+        application_report(client, reports,
+                           sluice_poll(client->producer, reports, capacity, timeout_ms));
+    }
+    check_wait(client->trial, "poll", began_ns, timeout_ms);
+}
+
 static void do_something_else(struct trial_thread *thread) {
     struct client *client = thread->client;
     if (client->plan->purges && chance(thread, 10)) {
@@ -281,6 +327,9 @@ static void do_something_else(struct trial_thread *thread) {
     }
     if (client->plan->waits && chance(thread, 5)) {
         flush_a_while(thread);
+    }
+    if (client->plan->waits && !client->plan->callback_on_worker && chance(thread, 10)) {
+        poll_a_while(thread);
     }
     if (chance(thread, 5)) { /* opening a name again gives the same handle once more */
         unsigned topic = (unsigned)choose(thread, client->trial->plan->topic_count);
@@ -317,32 +366,7 @@ static void thread_turn(void *context) {
     rt_sim_at(trial->world, rt_now(trial->world) + think_ns, thread_turn, thread);
 }
 
-/* ---- reports --------------------------------------------------------------------------------- */
-
-static unsigned topic_of(const struct client *client, const sluice_topic *handle) {
-    unsigned topic = 0;
-    while (topic < client->trial->plan->topic_count && client->topics[topic] != handle) {
-        topic++;
-    }
-    return topic;
-}
-
-void application_report(struct client *client, const sluice_report *reports, size_t count) {
-    struct trial *trial = client->trial;
-    for (size_t i = 0; i < count; i++) {
-        const struct ledger_entry *entry = reports[i].opaque;
-        trial_say(trial, "record %d: outcome %d in %s/%d at %d, %s, last %s, %u attempts",
-                  (int)entry->id, (int)reports[i].outcome, brokers_topic_name(entry->topic),
-                  reports[i].partition, (int)reports[i].offset, sluice_code_name(reports[i].error),
-                  sluice_code_name(reports[i].last_error), reports[i].attempts);
-        if (entry->client != client->index) {
-            verdict_fail(&trial->verdict, "record %d: reported to client %u", (int)entry->id,
-                         client->index);
-        }
-        ledger_report(&trial->ledger, &reports[i], topic_of(client, reports[i].topic),
-                      rt_now(trial->world));
-    }
-}
+/* ---- the thread that polls ------------------------------------------------------------------- */
 
 void application_poll(struct client *client, struct sim_random *random) {
     if (client->plan->by_callback) {

@@ -132,6 +132,61 @@ static void two_scripts(uint64_t seed, uint64_t first_s, uint64_t second_s) {
     answerer_finish(&answerers[0], world);
 }
 
+enum { SLEEPERS = 3 };
+
+struct sleepers {
+    struct rt_world *world;
+    _Atomic uint32_t word;
+    unsigned begun, woken[SLEEPERS];
+};
+
+static void sleep_on_word(void *context) {
+    struct sleepers *sleepers = context;
+    unsigned self = sleepers->begun++;
+    rt_sim_thread(sleepers->world, 1 + self);
+    uint32_t before = atomic_load(&sleepers->word);
+    /* it may end early: what counts is that it has not waited for the word itself */
+    while (atomic_load(&sleepers->word) == before) {
+        (void)rt_wait(sleepers->world, &sleepers->word, before, RT_FOREVER);
+    }
+    sleepers->woken[self]++;
+}
+
+static unsigned woken_of(const struct sleepers *sleepers) {
+    return sleepers->woken[0] + sleepers->woken[1] + sleepers->woken[2];
+}
+
+static void change_word(void *context) {
+    struct sleepers *sleepers = context;
+    atomic_fetch_add(&sleepers->word, 1);
+    rt_wake_one(sleepers->world, &sleepers->word);
+}
+
+Test(sim_thread, one_of_those_that_wait_is_woken_whichever) {
+    unsigned first[SLEEPERS] = {0};
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct answerer answerer;
+        struct sleepers sleepers = {.world = answerer_start(&answerer, seed)};
+        for (unsigned i = 0; i < SLEEPERS; i++) {
+            rt_sim_at(sleepers.world, (1 + i) * SECOND, sleep_on_word, &sleepers);
+        }
+        rt_sim_at(sleepers.world, 10 * SECOND, change_word, &sleepers);
+        rt_sim_run_until(sleepers.world, 11 * SECOND);
+        for (unsigned i = 0; woken_of(&sleepers) == 1 && i < SLEEPERS; i++) {
+            first[i] += sleepers.woken[i];
+        }
+        cr_assert_geq(woken_of(&sleepers), 1);
+        for (unsigned i = 0; i < SLEEPERS; i++) {
+            rt_wake_one(sleepers.world, &sleepers.word);
+        }
+        rt_sim_run_until(sleepers.world, 12 * SECOND);
+        cr_assert_eq(woken_of(&sleepers), SLEEPERS);
+        answerer_finish(&answerer, sleepers.world);
+    }
+    cr_assert(first[0] > 5 && first[1] > 5 && first[2] > 5, "%u, %u, %u", first[0], first[1],
+              first[2]);
+}
+
 Test(sim_thread, scripted_threads_wait_side_by_side_and_keep_their_slots) {
     for (uint64_t seed = 0; seed < 20; seed++) {
         two_scripts(seed, 10, 2);
