@@ -4,6 +4,7 @@
  * one, so that what was run is a range without holes, and a crash ends one job only.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,20 @@ struct shared {
     atomic_bool stop;
     struct totals totals[JOBS_MAX];
 };
+
+/* The first interrupt ends it when the seeds that are under way are done, the second at once. */
+static struct shared *interrupted;
+static void stop_soon(int number) {
+    (void)number;
+    atomic_store(&interrupted->stop, true);
+}
+
+static void obey_interrupts(struct shared *shared) {
+    interrupted = shared;
+    struct sigaction action = {.sa_handler = stop_soon, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
 
 static double seconds_now(clockid_t clock) {
     struct timespec now;
@@ -155,6 +170,7 @@ int range_run(const struct arguments *arguments) {
         return 2;
     }
     atomic_init(&shared->next, arguments->first);
+    obey_interrupts(shared);
     double until = seconds_now(CLOCK_MONOTONIC) + arguments->seconds;
     if (arguments->jobs == 1) {
         job_run(shared, 0, until, arguments);
