@@ -184,8 +184,8 @@ const struct explore_scenario order_scenario = {
                  {"stamp-torn", "input_stamp"}},
     .marks = {[FOLLOWED] = "a record that has to follow another writer's",
               [INTERLEAVED] = "a record of one writer between two of the other"},
-    .bound = 3,
-    .drawn = 20000,
+    .bound = 2,
+    .drawn = 100000,
     .set_up = set_up,
     .settled = settled,
 };
